@@ -9,3 +9,5 @@ pub mod root;
 
 pub mod host;
 pub mod pm;
+
+pub mod planning;
