@@ -93,6 +93,7 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
             documents.push(document);
         }
     }
+    problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
     problems.truncate(MAX_PROBLEMS);
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     if failed || documents.is_empty() { Err(problems) } else { Ok(Parsed { documents, warnings: problems }) }

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 
 use super::check::Check;
 use super::filters;
-use super::fragment::baseline::{ApproveWord, BaselineFile, BaselineSpec, FilterMap, RuleSpec};
+use super::fragment::baseline::{ApproveWord, BaselineFile, BaselineSpec, RuleSpec};
 use super::problem::quoted;
 use crate::baseline::{AlternativeSource, Approve, AvailableSecurityStatus, Baseline, Rule};
 use crate::os::{Family, OperatingSystem};
@@ -24,7 +24,8 @@ pub(crate) fn baseline(file: BaselineFile, check: &mut Check<'_>) -> Baseline {
         .enumerate()
         .map(|(index, rule)| checked_rule(os, &format!("/spec/approval_rules/{index}"), rule, check))
         .collect();
-    if approval_rules.is_empty() && spec.approved_patches.is_empty() {
+    // With an error the reason may be that the rules are misspelt.
+    if approval_rules.is_empty() && spec.approved_patches.is_empty() && !check.failed() {
         check.warning(
             "/spec",
             "this baseline approves nothing",
@@ -63,12 +64,8 @@ pub(crate) fn baseline(file: BaselineFile, check: &mut Check<'_>) -> Baseline {
 }
 
 fn checked_rule(os: OperatingSystem, pointer: &str, rule: RuleSpec, check: &mut Check<'_>) -> Rule {
-    let filters = filters::checked(
-        os,
-        &format!("{pointer}/filters"),
-        rule.filters.clone().unwrap_or_else(FilterMap::default),
-        check,
-    );
+    let filters =
+        filters::checked(os, &format!("{pointer}/filters"), rule.filters.clone().unwrap_or_default(), check);
     let enable_non_security = rule.enable_non_security.unwrap_or(false);
     if enable_non_security && !is_linux(os) {
         check.warning_at_key(

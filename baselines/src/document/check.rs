@@ -1,6 +1,8 @@
 //! Collects problems of one document by path: a check says *what* is wrong at `/spec/approval_rules/0`, this knows the
 //! line and column.
 
+use std::collections::BTreeSet;
+
 use super::load::MAX_PROBLEMS;
 use super::node::{Node, Place};
 use super::problem::{Problem, Severity};
@@ -12,16 +14,26 @@ pub(crate) struct Check<'a> {
     /// The document.
     pub(crate) root: &'a Node,
     problems: Vec<Problem>,
+    /// Values that an error was reported for; one error each, the first and most basic.
+    refused: BTreeSet<String>,
 }
 
 impl<'a> Check<'a> {
     /// Nothing found yet.
     pub(crate) fn new(label: &'a str, root: &'a Node) -> Self {
-        Self { label, root, problems: Vec::new() }
+        Self { label, root, problems: Vec::new(), refused: BTreeSet::new() }
     }
 
-    /// An error at the value with this JSON pointer, or at the deepest existing value on the way to it.
+    /// An error about the value with this JSON pointer, at the deepest existing value on the way to it. Nothing is
+    /// added for a value that already has an error: `tomorrow` is not a date, and then not a day of the calendar.
     pub(crate) fn error(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
+        if self.refused.insert(pointer.to_owned()) {
+            self.error_inside(pointer, message, hint);
+        }
+    }
+
+    /// An error about something that a value lacks; there may be several.
+    pub(crate) fn error_inside(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
         let at = self.root.at_pointer(pointer).at;
         self.push(Severity::Error, at, message.into(), hint);
     }

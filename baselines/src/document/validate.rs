@@ -88,7 +88,7 @@ impl CompiledSchema {
                 if node.entry(name).is_some() {
                     check.error_at_key(&path, name, format!("`{name}` has no value{inside}"), None);
                 } else {
-                    check.error(
+                    check.error_inside(
                         &path,
                         format!("`{name}` is missing{inside}"),
                         Some(format!("add `{name}:`")),
