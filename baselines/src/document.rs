@@ -16,7 +16,9 @@ mod node;
 pub mod override_list;
 mod problem;
 mod suggest;
+mod task_check;
 mod validate;
+mod window_check;
 mod write;
 
 pub use aws::{Imported, import_aws};
@@ -26,6 +28,7 @@ pub use problem::{Problem, Severity, render};
 pub use write::to_yaml;
 
 use crate::baseline::Baseline;
+use crate::window::MaintenanceWindow;
 use load::load;
 
 /// A checked document.
@@ -33,6 +36,8 @@ use load::load;
 pub enum Document {
     /// Which patches are approved.
     PatchBaseline(Baseline),
+    /// When machines may be disturbed, by what, and which.
+    MaintenanceWindow(MaintenanceWindow),
 }
 
 impl Document {
@@ -40,6 +45,7 @@ impl Document {
     pub fn kind(&self) -> Kind {
         match self {
             Self::PatchBaseline(_) => Kind::PatchBaseline,
+            Self::MaintenanceWindow(_) => Kind::MaintenanceWindow,
         }
     }
 
@@ -47,6 +53,7 @@ impl Document {
     pub fn name(&self) -> &str {
         match self {
             Self::PatchBaseline(baseline) => &baseline.name,
+            Self::MaintenanceWindow(window) => &window.name,
         }
     }
 }

@@ -209,7 +209,8 @@ fn mistakes_in_what_aws_printed_have_their_place() {
     aws.json:22:13: error: a filter has `Key` and `Values`
     aws.json:25:13: error: `PatchFilters` must be a mapping, not the number `7`
       hint: AWS writes it with Key, Values
-    aws.json:47:3: error: unknown field `ApproveAfterDay` in `the baseline`
+    aws.json:47:3: error: unknown field `ApproveAfterDay` in the baseline
+      hint: AWS has no such field here; remove it
     aws.json:57:20: error: `GlobalFilters` must be a mapping, not a list
       hint: AWS writes it with PatchFilters
     aws.json:65:28: error: `rejected_patches_action` cannot be `block`

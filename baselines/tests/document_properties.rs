@@ -2,6 +2,8 @@
 
 #[path = "document_properties/values.rs"]
 mod values;
+#[path = "document_properties/windows.rs"]
+mod windows;
 
 use patchflock_baselines::document::override_list::{parse_baseline_override, parse_override_list};
 use patchflock_baselines::document::{Document, MAX_PROBLEMS, Parsed, import_aws, parse, render, to_yaml};

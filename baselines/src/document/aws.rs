@@ -7,6 +7,7 @@
 //! `security_rule: candidate`, and no approval delay on apt families (reference 1.7). The notes say so.
 
 mod baseline;
+mod window;
 
 use super::Document;
 use super::kind;
@@ -80,7 +81,7 @@ fn is_window(root: &Node) -> bool {
 /// Reads a document that [`looks_like`] AWS's. The notes are warnings among the problems.
 pub(super) fn read_with_notes(label: &str, root: &Node) -> (Option<Document>, Vec<Problem>) {
     let mut translation = Translation { label, problems: Vec::new() };
-    let ours = translation.baseline(root, None);
+    let ours = if is_window(root) { translation.window(root) } else { translation.baseline(root, None) };
     translation.finish(&ours)
 }
 
@@ -130,7 +131,7 @@ impl Translation<'_> {
         if !matches!(node.tree, Tree::Map(_)) {
             self.error(
                 node.at,
-                format!("`{what}` must be a mapping, not {}", node.describe()),
+                format!("{what} must be a mapping, not {}", node.describe()),
                 Some(format!("AWS writes it with {}", known.join(", "))),
             );
         }
@@ -139,8 +140,9 @@ impl Translation<'_> {
             if !known.contains(&entry.key.as_str()) {
                 self.error(
                     entry.key_at,
-                    format!("unknown field {} in `{what}`", quoted(&entry.key)),
-                    did_you_mean(&entry.key, known.iter().copied()),
+                    format!("unknown field {} in {what}", quoted(&entry.key)),
+                    did_you_mean(&entry.key, known.iter().copied())
+                        .or_else(|| Some("AWS has no such field here; remove it".into())),
                 );
             } else if entry.value.tree != Tree::Null {
                 fields.push(entry);

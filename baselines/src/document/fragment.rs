@@ -16,8 +16,9 @@
 //! | `approve_after_days` | 0-360 | 0-3650 |
 //! | names | 3-128 | 1-128, same characters |
 //! | descriptions | 1024 (baseline), 128 (window) | 4096 |
-//! | window `duration`, `cutoff` | whole hours, 24 h | minutes, up to 31 days |
-//! | targets of a window, values of a target | 5, 50 | 100, 1000 |
+//! | window `duration`, `cutoff` | whole hours, up to 24 | minutes, up to 24 hours |
+//! | targets of a window and of a task | 5 | 100; values of one target as AWS |
 
 pub mod baseline;
 pub mod schema;
+pub mod window;

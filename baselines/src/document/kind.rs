@@ -11,26 +11,31 @@ use super::baseline_check;
 use super::check::Check;
 use super::fragment::baseline::BaselineFile;
 use super::fragment::schema::schema_of;
+use super::fragment::window::WindowFile;
 use super::node::{Node, Tree};
 use super::problem::{Problem, quoted};
 use super::suggest::did_you_mean;
 use super::validate::CompiledSchema;
+use super::window_check;
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Which patches are approved for one operating system.
     PatchBaseline,
+    /// When machines may be disturbed, by what, and which.
+    MaintenanceWindow,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::PatchBaseline];
+    pub const ALL: [Self; 2] = [Self::PatchBaseline, Self::MaintenanceWindow];
 
     /// The name in `kind:`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PatchBaseline => "PatchBaseline",
+            Self::MaintenanceWindow => "MaintenanceWindow",
         }
     }
 
@@ -38,14 +43,17 @@ impl Kind {
     pub fn schema(self) -> Value {
         match self {
             Self::PatchBaseline => schema_of::<BaselineFile>(),
+            Self::MaintenanceWindow => schema_of::<WindowFile>(),
         }
     }
 
     /// The schema, compiled once per process.
     fn compiled(self) -> Result<&'static CompiledSchema, &'static str> {
         static BASELINE: OnceLock<Result<CompiledSchema, String>> = OnceLock::new();
+        static WINDOW: OnceLock<Result<CompiledSchema, String>> = OnceLock::new();
         let cell = match self {
             Self::PatchBaseline => &BASELINE,
+            Self::MaintenanceWindow => &WINDOW,
         };
         cell.get_or_init(|| CompiledSchema::new(self.schema())).as_ref().map_err(String::as_str)
     }
@@ -116,6 +124,9 @@ fn read_as(kind: Kind, check: &mut Check<'_>) -> Option<Document> {
     match kind {
         Kind::PatchBaseline => typed::<BaselineFile>(json, check)
             .map(|file| Document::PatchBaseline(baseline_check::baseline(file, check))),
+        Kind::MaintenanceWindow => typed::<WindowFile>(json, check)
+            .and_then(|file| window_check::window(file, check))
+            .map(Document::MaintenanceWindow),
     }
 }
 

@@ -4,6 +4,7 @@
 //! value by [`super::parse`], which a property test holds it to.
 
 mod baseline;
+mod window;
 mod yaml;
 
 use super::Document;
@@ -16,6 +17,7 @@ pub fn to_yaml(document: &Document) -> String {
     yaml.text("name", document.name());
     match document {
         Document::PatchBaseline(value) => yaml.mapping("spec", |yaml| baseline::write(yaml, value)),
+        Document::MaintenanceWindow(value) => yaml.mapping("spec", |yaml| window::write(yaml, value)),
     }
     yaml.finish()
 }

@@ -13,7 +13,10 @@ use proptest::sample::{select, subsequence};
 
 /// Any valid document.
 pub(crate) fn document() -> impl Strategy<Value = Document> {
-    baseline().prop_map(Document::PatchBaseline)
+    prop_oneof![
+        baseline().prop_map(Document::PatchBaseline),
+        super::windows::window().prop_map(Document::MaintenanceWindow),
+    ]
 }
 
 /// Text that a document can hold, and that YAML can stumble over.

@@ -74,7 +74,7 @@ impl Translation<'_> {
             match entry.key.as_str() {
                 "Name" => document_name = Some(renamed(entry, "name", entry.value.clone())),
                 "GlobalFilters" => {
-                    let filters = self.filters(&entry.value, "GlobalFilters");
+                    let filters = self.filters(&entry.value, "`GlobalFilters`");
                     spec.push(renamed(entry, "global_filters", filters));
                 }
                 "ApprovalRules" => {
@@ -115,7 +115,7 @@ impl Translation<'_> {
 
     fn rules(&mut self, node: &Node, apt: bool) -> Node {
         let mut rules = Vec::new();
-        for field in self.fields(node, "ApprovalRules", &["PatchRules"]) {
+        for field in self.fields(node, "`ApprovalRules`", &["PatchRules"]) {
             for rule in self.list(&field.value, "PatchRules") {
                 rules.push(self.rule(rule, apt));
             }
@@ -132,9 +132,9 @@ impl Translation<'_> {
             "EnableNonSecurity",
         ];
         let mut entries = Vec::new();
-        for entry in self.fields(node, "PatchRules", &known) {
+        for entry in self.fields(node, "`PatchRules`", &known) {
             let Some(ours) = our_name(&RULE_SAME, &entry.key) else {
-                let filters = self.filters(&entry.value, "PatchFilterGroup");
+                let filters = self.filters(&entry.value, "`PatchFilterGroup`");
                 entries.push(renamed(entry, "filters", filters));
                 continue;
             };
@@ -160,7 +160,7 @@ impl Translation<'_> {
         let mut sources = Vec::new();
         for source in self.list(node, "Sources") {
             let entries = self
-                .fields(source, "Sources", &["Name", "Products", "Configuration"])
+                .fields(source, "`Sources`", &["Name", "Products", "Configuration"])
                 .into_iter()
                 .filter_map(|entry| {
                     our_name(&SOURCE_SAME, &entry.key).map(|ours| renamed(entry, ours, entry.value.clone()))
@@ -200,7 +200,7 @@ impl Translation<'_> {
     }
 
     fn filter(&mut self, node: &Node) -> Option<Entry> {
-        let fields = self.fields(node, "PatchFilters", &["Key", "Values"]);
+        let fields = self.fields(node, "`PatchFilters`", &["Key", "Values"]);
         let value = |key: &str| fields.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
         let (Some(key), Some(values)) = (value("Key"), value("Values")) else {
             if matches!(node.tree, Tree::Map(_)) {
