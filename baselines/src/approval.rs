@@ -3,8 +3,19 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, ComplianceLevel};
-use crate::inventory::Inventory;
+use crate::baseline::ComplianceLevel;
+
+mod dates;
+mod evaluate;
+mod filters;
+mod judge;
+pub mod names;
+mod overdue;
+mod subject;
+
+pub use evaluate::evaluate;
+pub(crate) use judge::Judge;
+pub(crate) use subject::{Subject, own_security};
 
 /// What was decided about one offered version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
