@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::ComplianceLevel;
 
-mod dates;
+pub(crate) mod dates;
 mod evaluate;
 mod filters;
 mod judge;
@@ -14,6 +14,7 @@ mod overdue;
 mod subject;
 
 pub use evaluate::evaluate;
+pub(crate) use filters::short;
 pub(crate) use judge::Judge;
 pub(crate) use subject::{Subject, own_security};
 

@@ -284,6 +284,11 @@ impl<'a> Judge<'a> {
         Finding { number, advisory, date, timing }
     }
 
+    /// Whether one of these sources is a security source by origin.
+    pub(crate) fn secure_source(&self, sources: &[String]) -> bool {
+        sources.iter().any(|id| self.sources.get(id.as_str()).is_some_and(|s| s.security))
+    }
+
     fn metadata_date(&self, subject: &Subject<'_>) -> Option<DateTime<Utc>> {
         subject.sources.iter().filter_map(|id| self.sources.get(id.as_str())?.metadata_date).min()
     }
