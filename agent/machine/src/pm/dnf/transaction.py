@@ -1,0 +1,1 @@
+say(fact="failed", why="not written yet")
