@@ -9,6 +9,7 @@
 //! the system-release package). Versions of later releases are seen only when dnf is configured with
 //! `releasever=latest`; asking for them in spite of the lock, as AWS does (reference 1.6 point 12), is not done.
 
+mod database;
 mod evidence;
 mod metadata;
 mod refresh;

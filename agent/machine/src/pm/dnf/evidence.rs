@@ -168,7 +168,7 @@ pub(super) fn foreign_updaters(root: &Root) -> Vec<ForeignUpdater> {
 /// A `key = value` setting of an ini file, lower case; the last one wins.
 fn setting(text: &str, key: &str) -> Option<String> {
     let lines = text.lines().filter_map(|l| l.split_once('='));
-    lines.filter(|(k, _)| k.trim() == key).map(|(_, v)| v.trim().to_ascii_lowercase()).last()
+    lines.filter(|(k, _)| k.trim() == key).map(|(_, v)| v.trim().to_ascii_lowercase()).next_back()
 }
 
 #[cfg(test)]

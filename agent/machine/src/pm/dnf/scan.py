@@ -73,8 +73,10 @@ def scan():
     offering = {}
     for p in everything.available().filterm(name=list(names)):
         offering.setdefault((p.name, p.arch, p.evr), set()).add(p.reponame)
+    twice = installed.duplicated().difference(base._get_installonly_query(installed))
+    left_over = set(twice.difference(twice.latest()))
     for p in sorted(installed):
-        say(**named(p, fact="installed", built=p.buildtime, installed=p.installtime,
+        say(**named(p, fact="installed", broken=p in left_over, built=p.buildtime, installed=p.installtime,
                     auto=not base.history.user_installed(p),
                     sources=sorted(offering.get((p.name, p.arch, p.evr), ()))))
 

@@ -42,6 +42,8 @@ struct RawInstalled {
     built: i64,
     installed: i64,
     auto: bool,
+    /// An older version that an interrupted upgrade left beside the newer one.
+    broken: bool,
     sources: Vec<String>,
 }
 
@@ -175,7 +177,7 @@ fn installed(raw: &Raw, advisories: &Advisories) -> Vec<Installed> {
             priority: None,
             auto: p.auto,
             installed_at: time(p.installed),
-            broken: false,
+            broken: p.broken,
             sources: p.sources.clone(),
             advisories: of(advisories, &p.name, &p.arch, &p.version),
             build_time: time(p.built),

@@ -38,8 +38,6 @@ pub(super) struct Said {
     pub(super) facts: Vec<Value>,
     /// Standard error: the words of dnf, its plugins and scriptlets.
     pub(super) words: String,
-    /// Exit code.
-    pub(super) code: i32,
 }
 
 impl Said {
@@ -109,7 +107,7 @@ impl Script<'_> {
                 found,
             });
         }
-        let said = Said { facts, words: out.stderr_text().into_owned(), code: out.code };
+        let said = Said { facts, words: out.stderr_text().into_owned() };
         if let Some(locked) = said.fact("locked") {
             return Err(PmError::Locked {
                 holder: text(locked, "holder"),
