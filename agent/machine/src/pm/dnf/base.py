@@ -6,7 +6,7 @@
 import errno, fcntl, json, os, sys, time
 OUT = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
 os.dup2(2, 1)
-import dnf, dnf.exceptions, dnf.subject, hawkey
+import dnf, dnf.cli.cli, dnf.exceptions, dnf.subject, hawkey
 
 
 def say(**fact):
@@ -31,7 +31,8 @@ def configured(cacheonly):
             # An ordinary user cannot write the index that dnf makes of the metadata; it is made in memory.
             dnf.sack.Sack.load_repo = lambda sack, repo, build_cache=False, **kind: hawkey.Sack.load_repo(
                 sack, repo, build_cache=False, **kind)
-    base.init_plugins()
+    # As dnf-automatic does: plugins expect a command line to exist.
+    base.init_plugins(cli=dnf.cli.cli.Cli(base))
     base.pre_configure_plugins()
     base.read_all_repos()
     base.configure_plugins()

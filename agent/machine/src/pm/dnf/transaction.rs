@@ -118,32 +118,27 @@ impl Run<'_, '_> {
     /// The whole plan; where something breaks, the rest without it.
     fn all(&mut self, pending: &[&Item]) -> Result<(), PmError> {
         let said = self.script("install", arguments(pending, |_| true)?)?;
-        let after = Database::read(self.root)?;
-        let missing: Vec<&Item> = pending.iter().copied().filter(|i| !after.has(&nevra(i))).collect();
+        let missing = self.missing(pending)?;
         if missing.is_empty() {
             return Ok(());
         }
-        let error = said.fact("error").map(|f| one_line(&text(f, "why"))).unwrap_or_default();
         if missing.len() == pending.len() {
             // rpm's own test refused the transaction, or nothing at all went in: look for who is to blame.
-            self.without_culprits(&missing, &error)
+            self.without_culprits(&missing, &error_of(&said))?;
         } else {
-            self.rest(&missing, &said, &error)
+            self.rest(&missing, &said)?;
         }
+        self.restore_marks(pending)
+    }
+
+    fn missing<'i>(&self, items: &[&'i Item]) -> Result<Vec<&'i Item>, PmError> {
+        let after = Database::read(self.root)?;
+        Ok(items.iter().copied().filter(|i| !after.has(&nevra(i))).collect())
     }
 
     /// Some packages failed while rpm worked. Those that rpm names stay out, the others are tried once more.
-    fn rest(&mut self, missing: &[&Item], said: &Said, error: &str) -> Result<(), PmError> {
-        let lines = rpm_lines(said);
-        let mut others = Vec::new();
-        for item in missing {
-            let blame = blamed(item, &lines);
-            if blame.is_empty() {
-                others.push(*item);
-            }
-            let words = if blame.is_empty() { error.to_owned() } else { blame.join(" | ") };
-            self.why.insert(nevra(item), or_no_reason(words));
-        }
+    fn rest(&mut self, missing: &[&Item], said: &Said) -> Result<(), PmError> {
+        let others = self.blame(missing, said);
         if others.is_empty() || others.len() == missing.len() {
             return Ok(());
         }
@@ -160,6 +155,48 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Notes why each of these failed; returns those that nobody blames.
+    fn blame<'i>(&mut self, missing: &[&'i Item], said: &Said) -> Vec<&'i Item> {
+        let lines = rpm_lines(said);
+        let mut others = Vec::new();
+        for item in missing {
+            let blame = blamed(item, &lines);
+            if blame.is_empty() {
+                others.push(*item);
+            }
+            let words = if blame.is_empty() { error_of(said) } else { blame.join(" | ") };
+            self.why.insert(nevra(item), or_no_reason(words));
+        }
+        others
+    }
+
+    /// dnf forgets the reasons of a transaction in which something failed: what came in as a dependency would count
+    /// as asked for by the administrator. What was there before keeps its mark.
+    fn restore_marks(&mut self, pending: &[&Item]) -> Result<(), PmError> {
+        let after = Database::read(self.root)?;
+        let new =
+            |i: &&&Item| i.from.is_none() && matches!(i.role, Role::PulledIn { .. }) && after.has(&nevra(i));
+        let names: Vec<String> =
+            pending.iter().filter(new).map(|i| format!("{}-{}.{}", i.name, i.to, i.arch)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let command = crate::exec::Command::new(self.root, "dnf")
+            .args(["-C", "-q", "mark", "remove"])
+            .args(&names)
+            .deadline(Duration::from_secs(600))
+            .uninterruptible();
+        let what = command.display();
+        let out = command.run()?;
+        if out.success() {
+            Ok(())
+        } else {
+            // The packages are installed: a wrong mark must not hide that.
+            self.report.log.push_str(&format!("{what}: {}\n", decisive(&out.stderr_text())));
+            Ok(())
+        }
+    }
+
     /// Bisects with rpm's test transactions, which change nothing, then installs what passes together.
     fn without_culprits(&mut self, missing: &[&Item], error: &str) -> Result<(), PmError> {
         let approved: Vec<&Item> =
@@ -172,7 +209,7 @@ impl Run<'_, '_> {
                 continue;
             }
             let wanted: HashSet<Nevra> = good.iter().chain(&chunk).map(|i| nevra(i)).collect();
-            let words = self.part("test", missing, &wanted, &bad)?;
+            let words = self.test(missing, &wanted, &bad)?;
             match (words, chunk.as_slice()) {
                 (None, _) => good.extend(chunk),
                 (Some(words), [item]) => {
@@ -203,29 +240,35 @@ impl Run<'_, '_> {
             return Ok(());
         }
         let wanted: HashSet<Nevra> = good.iter().map(|i| nevra(i)).collect();
-        if let Some(words) = self.part("part", missing, &wanted, &bad)? {
-            for item in good {
-                self.why.insert(nevra(item), words.clone());
+        let list: Vec<&Item> = missing.iter().copied().filter(|i| !bad.contains(&nevra(i))).collect();
+        let said = match self.script("part", arguments(&list, |i| wanted.contains(&nevra(i)))?) {
+            Err(PmError::NotThePlan { difference }) => {
+                for item in good {
+                    self.why.insert(nevra(item), difference.clone());
+                }
+                return Ok(());
             }
+            other => other?,
+        };
+        let left = self.missing(&good)?;
+        if left.is_empty() || left.len() == good.len() {
+            self.blame(&left, &said);
+            Ok(())
+        } else {
+            self.rest(&left, &said)
         }
-        Ok(())
     }
 
-    /// Tests or installs the `wanted` part; `None`: it went through, else why not.
-    fn part(
+    /// Tests the `wanted` part; `None`: rpm would take it, else why not.
+    fn test(
         &mut self,
-        mode: &'static str,
         of: &[&Item],
         wanted: &HashSet<Nevra>,
         without: &HashSet<Nevra>,
     ) -> Result<Option<String>, PmError> {
         let list: Vec<&Item> = of.iter().copied().filter(|i| !without.contains(&nevra(i))).collect();
-        match self.script(mode, arguments(&list, |i| wanted.contains(&nevra(i)))?) {
-            Ok(said) => Ok(said.fact("error").map(|f| {
-                let words = one_line(&text(f, "why"));
-                let lines = rpm_lines(&said);
-                if words.is_empty() { or_no_reason(lines.join(" | ")) } else { words }
-            })),
+        match self.script("test", arguments(&list, |i| wanted.contains(&nevra(i)))?) {
+            Ok(said) => Ok(said.fact("error").map(|_| or_no_reason(error_of(&said)))),
             Err(PmError::NotThePlan { difference }) => Ok(Some(difference)),
             Err(e) => Err(e),
         }
@@ -342,6 +385,11 @@ fn argument(role: &str, name: &str, arch: &str, version: &str) -> Option<String>
 
 fn nevra(item: &Item) -> Nevra {
     Nevra { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() }
+}
+
+/// dnf's error, on one line; empty where there is none.
+fn error_of(said: &Said) -> String {
+    said.fact("error").map(|f| one_line(&text(f, "why"))).unwrap_or_default()
 }
 
 /// What rpm and its scriptlets said.
