@@ -160,6 +160,17 @@ pub fn package_manager_for(os: OperatingSystem, root: &Root) -> NativeTool {
     }
 }
 
+/// The operating system that a root's os-release names, if it is a known one.
+pub(crate) fn identify_root(root: &Root) -> Option<OperatingSystem> {
+    os_release::read(root).ok().and_then(|(_, release)| identify(&release))
+}
+
+/// When the machine booted by its kernel; `None` for a system in a directory, which has not.
+pub(crate) fn booted(root: &Root) -> Option<DateTime<Utc>> {
+    let stat = root.is_host().then(|| read_text(root, "/proc/stat", 8 << 20).ok()).flatten()?;
+    parse_btime(&stat)
+}
+
 /// Name of the machine: of the running kernel for `/`, else what the system would call itself.
 fn hostname(root: &Root) -> String {
     let of_kernel = root.is_host().then(|| read_text(root, "/proc/sys/kernel/hostname", 4096)).transpose();
@@ -181,8 +192,7 @@ fn boot_id(root: &Root) -> Option<String> {
 
 /// `btime` of /proc/stat (what rpm install times are compared with), else `now` minus the uptime.
 fn booted_at(root: &Root, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let from_stat = read_text(root, "/proc/stat", 8 << 20).ok().and_then(|t| parse_btime(&t));
-    from_stat.or_else(|| {
+    booted(root).or_else(|| {
         let uptime = read_text(root, "/proc/uptime", 4096).ok()?;
         parse_uptime(&uptime).and_then(|up| now.checked_sub_signed(up))
     })
