@@ -18,6 +18,7 @@ use super::door;
 pub const PREFIX: &str = "pfl-";
 const KEPT: &str = "kept";
 const LOCK: &str = "lock";
+const NETNS: &str = "/run/netns";
 
 /// Where leftovers are noted: `$PATCHFLOCK_LAB_STATE`, or a directory that survives a reboot of the host.
 pub fn state_dir() -> PathBuf {
@@ -72,6 +73,21 @@ impl Claim {
         let lock = lock_file(&dir.join(LOCK))?;
         lock.lock().with_context(|| dir.display().to_string())?;
         Ok(Self { name: name.to_owned(), dir, keep: false, _lock: lock })
+    }
+
+    /// Something kept by an earlier process.
+    ///
+    /// # Errors
+    /// Nothing of that name is kept.
+    pub fn open(name: &str) -> Result<Self> {
+        check_name(name)?;
+        let dir = state_dir().join(name);
+        if !dir.join(KEPT).exists() {
+            bail!("nothing in the lab is called {name}; `./lab list` shows what there is");
+        }
+        // Several processes may use what is kept: nobody holds the lock.
+        let lock = lock_file(&dir.join(LOCK))?;
+        Ok(Self { name: name.to_owned(), dir, keep: true, _lock: lock })
     }
 
     /// Its name, without [`PREFIX`].
@@ -158,13 +174,14 @@ pub fn undo(name: &str) -> Result<()> {
         // Removing the tree now would reach through the mount.
         bail!("still mounted: {left:?}");
     }
-    let net = format!("{PREFIX}{name}");
-    if Path::new("/run/netns").join(&net).exists() {
-        door::ok("ip", ["netns", "delete", &net])?;
-    }
+    drop_namespace(&format!("{PREFIX}{name}"))?;
     for cgroup in cgroups(name) {
-        // It is empty once its processes are reaped; a parent goes after its children.
+        // It is empty once its processes are gone; a parent goes after its children.
         door::wait("an empty control group", Duration::from_secs(10), || remove_cgroup(&cgroup))?;
+    }
+    // nspawn's own traces on a host that never ran it; each goes only if it is empty.
+    for trace in [format!("propagate/{name}"), "propagate".into(), "locks".into(), String::new()] {
+        fs::remove_dir(Path::new("/run/systemd/nspawn").join(trace)).ok();
     }
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
@@ -172,13 +189,94 @@ pub fn undo(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The control-group directories of a machine, one per hierarchy that exists.
-pub fn cgroups(name: &str) -> Vec<PathBuf> {
-    ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
-        .iter()
-        .map(|h| Path::new(h).join(format!("{PREFIX}{name}")))
-        .filter(|d| d.join("cgroup.procs").exists())
-        .collect()
+/// The hierarchies that systemd looks at: version 1 with a named one, version 2 beside it, or version 2 alone.
+fn hierarchies() -> Vec<PathBuf> {
+    let all = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+    all.iter().map(PathBuf::from).filter(|h| h.join("cgroup.procs").exists()).collect()
+}
+
+/// Makes the control groups of a machine. Without its own, two machines collide.
+///
+/// # Errors
+/// The host's control groups cannot be written.
+pub(super) fn make_cgroups(name: &str) -> Result<Vec<PathBuf>> {
+    let groups: Vec<PathBuf> = hierarchies().into_iter().map(|h| h.join(format!("{PREFIX}{name}"))).collect();
+    for group in &groups {
+        fs::create_dir_all(group).with_context(|| group.display().to_string())?;
+    }
+    Ok(groups)
+}
+
+fn cgroups(name: &str) -> Vec<PathBuf> {
+    let groups = hierarchies().into_iter().map(|h| h.join(format!("{PREFIX}{name}")));
+    groups.filter(|d| d.join("cgroup.procs").exists()).collect()
+}
+
+/// Processes in the control groups of a machine, its supervisor among them.
+pub(super) fn group_processes(name: &str) -> Vec<i32> {
+    fn collect(dir: &Path, found: &mut Vec<i32>) {
+        let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+        found.extend(procs.lines().filter_map(|l| l.parse::<i32>().ok()).filter(|p| *p > 0));
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                collect(&entry.path(), found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for group in cgroups(name) {
+        collect(&group, &mut found);
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Kills every process in the control groups of a machine.
+///
+/// # Errors
+/// Some survive for twenty seconds.
+pub(super) fn kill_group(name: &str) -> Result<()> {
+    door::wait("a machine to end", Duration::from_secs(20), || {
+        let left = group_processes(name);
+        left.iter().for_each(|pid| kill(*pid));
+        left.is_empty()
+    })
+}
+
+fn kill(pid: i32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+    }
+}
+
+/// Makes a named network namespace.
+///
+/// # Errors
+/// ip is missing or refuses.
+pub(super) fn make_namespace(name: &str) -> Result<()> {
+    // `ip` mounts the directory on first use; noted, so that the last namespace takes it along.
+    let fresh = !Path::new(NETNS).exists();
+    if fresh {
+        fs::write(state_dir().join("netns"), "")?;
+    }
+    door::ok("ip", ["netns", "add", name]).map(drop)
+}
+
+fn drop_namespace(name: &str) -> Result<()> {
+    if Path::new(NETNS).join(name).exists() {
+        door::ok("ip", ["netns", "delete", name])?;
+    }
+    let mark = state_dir().join("netns");
+    let empty = fs::read_dir(NETNS).is_ok_and(|mut d| d.next().is_none());
+    if mark.exists() && empty {
+        rustix::mount::unmount(NETNS, rustix::mount::UnmountFlags::empty()).ok();
+        // A namespace that another process adds meanwhile makes this fail, and that is right.
+        if fs::remove_dir(NETNS).is_ok() {
+            fs::remove_file(mark).ok();
+        }
+    }
+    Ok(())
 }
 
 fn remove_cgroup(dir: &Path) -> bool {
@@ -193,47 +291,32 @@ fn remove_cgroup(dir: &Path) -> bool {
 fn kill_users(name: &str, dir: &Path) -> Result<()> {
     door::wait("processes to end", Duration::from_secs(20), || {
         let users = users(name, dir);
-        for pid in &users {
-            if let Some(pid) = rustix::process::Pid::from_raw(*pid) {
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-            }
-        }
+        users.iter().for_each(|pid| kill(*pid));
         users.is_empty()
     })
     .with_context(|| format!("of {name}: {:?}", users(name, dir)))
 }
 
-/// Processes whose root is inside the directory, that carry it on their command line, or that are in the control
-/// group. Ourselves and our parents may name the directory too: they are not meant.
+/// Processes whose root is inside the directory or that are in the control group; and of the programs that the lab
+/// leaves in the background those that carry the directory on their command line.
 fn users(name: &str, dir: &Path) -> Vec<i32> {
     let inside = format!("{}/", dir.display());
-    let group = format!("/{PREFIX}{name}");
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let mut found = Vec::new();
+    let mut found = group_processes(name);
     for entry in entries.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
-        if u32::try_from(pid).is_ok_and(|p| p == std::process::id()) {
-            continue;
-        }
         let proc = entry.path();
         let rooted = fs::read_link(proc.join("root")).is_ok_and(|r| r.starts_with(dir));
-        let grouped = fs::read_to_string(proc.join("cgroup")).is_ok_and(|c| {
-            c.lines()
-                .filter_map(|l| l.splitn(3, ':').nth(2))
-                .any(|g| g == group || g.strip_prefix(&group).is_some_and(|rest| rest.starts_with('/')))
-        });
         let cmdline = fs::read(proc.join("cmdline")).unwrap_or_default();
         let program = cmdline.split(|b| *b == 0).next().unwrap_or_default();
-        let ours = [&b"gpg-agent"[..], b"scdaemon", b"keyboxd", b"systemd-nspawn"];
+        let ours = [&b"gpg-agent"[..], b"scdaemon", b"systemd-nspawn"];
         let named = ours.iter().any(|o| program.ends_with(o))
             && cmdline.windows(inside.len()).any(|w| w == inside.as_bytes());
-        // A zombie holds nothing; its parent reaps it.
-        let zombie = fs::read_to_string(proc.join("stat"))
-            .is_ok_and(|s| s.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')));
-        if (rooted || grouped || named) && !zombie {
+        if rooted || named {
             found.push(pid);
         }
     }
+    // A zombie has neither a root nor a command line: it holds nothing, and its parent reaps it.
     found
 }
 
