@@ -9,6 +9,7 @@ pub(crate) mod dates;
 mod evaluate;
 mod filters;
 mod judge;
+mod listed;
 pub mod names;
 mod overdue;
 mod subject;
@@ -16,6 +17,7 @@ mod subject;
 pub use evaluate::evaluate;
 pub(crate) use filters::short;
 pub(crate) use judge::Judge;
+pub use listed::{Listed, evaluate_override_list};
 pub(crate) use subject::{Subject, own_security};
 
 /// What was decided about one offered version.

@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use patchflock_baselines::approval::{Decision, Evaluation, Verdict};
+use patchflock_baselines::approval::{Decision, Evaluation};
 use patchflock_baselines::inventory::{Inventory, NativeAction, NativeUpgrade};
 use serde::Serialize;
+
+use crate::decisions::verdict_word;
 
 /// One line of the comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,46 +64,34 @@ pub(crate) fn compare(inventory: &Inventory, evaluation: &Evaluation, tool: &str
 }
 
 fn line(tool: &str, native: Option<&NativeUpgrade>, ours: Option<&Decision>) -> Option<(Kind, String)> {
-    let acts = |n: &NativeUpgrade| {
-        matches!(n.action, NativeAction::Upgrade | NativeAction::Install | NativeAction::Remove)
+    let chosen = ours.filter(|d| d.chosen);
+    let word = ours.map_or("no update of an installed package", verdict_word);
+    let Some(native) = native else {
+        return chosen.map(|d| (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} does nothing", d.version)));
     };
-    match (native, ours) {
-        (Some(n), Some(d)) if acts(n) && d.chosen && n.to == d.version => {
-            Some((Kind::Same, format!("both upgrade it to {}", n.to)))
+    let line = match (native.action, chosen) {
+        (NativeAction::Upgrade, Some(d)) if native.to == d.version => {
+            (Kind::Same, format!("both take {}", d.version))
         }
-        (Some(n), Some(d)) if n.action == NativeAction::Upgrade && d.chosen => {
-            Some((Kind::OtherVersion, format!("{tool} takes {}, the baseline {}: {}", n.to, d.version, d.reason)))
+        (NativeAction::Upgrade, Some(d)) => {
+            (Kind::OtherVersion, format!("{tool} takes {}, the baseline {}", native.to, d.version))
         }
-        (Some(n), d) if acts(n) => {
-            let would = match n.action {
-                NativeAction::Install => format!("{tool} would install {} newly", n.to),
-                NativeAction::Remove => format!("{tool} would remove {}", n.from),
-                _ => format!("{tool} would upgrade it to {}", n.to),
-            };
-            let why = match d {
-                Some(d) => d.reason.clone(),
-                None if n.action == NativeAction::Install => {
-                    "a new dependency; it comes in only with an approved patch that needs it".into()
-                }
-                None => "not an update of an installed package".into(),
-            };
-            Some((Kind::OnlyNative, format!("{would}; the baseline: {why}")))
+        (NativeAction::Upgrade, None) => {
+            (Kind::OnlyNative, format!("{tool} takes {}, the baseline nothing ({word})", native.to))
         }
-        (n, Some(d)) if d.chosen => {
-            let why = match n.map(|n| n.action) {
-                Some(NativeAction::KeptBack) => format!("{tool} keeps it back"),
-                Some(NativeAction::Deferred) => format!("{tool} defers it by phasing"),
-                _ => format!("{tool} does not upgrade it"),
-            };
-            Some((Kind::OnlyBaseline, format!("{why}; the baseline takes {}: {}", d.version, d.reason)))
+        (NativeAction::Install, _) => {
+            (Kind::OnlyNative, format!("{tool} installs {} newly; here only if an approved patch needs it", native.to))
         }
-        (Some(n), Some(d)) if !matches!(d.verdict, Verdict::Approved) => {
-            let why = match n.action {
-                NativeAction::Deferred => format!("{tool} defers it by phasing"),
-                _ => format!("{tool} keeps it back"),
-            };
-            Some((Kind::Same, format!("{why}; the baseline: {}", d.reason)))
+        (NativeAction::Remove, _) => {
+            (Kind::OnlyNative, format!("{tool} removes {}; a baseline never removes", native.from))
         }
-        _ => None,
-    }
+        (NativeAction::KeptBack | NativeAction::Deferred, Some(d)) => {
+            let why = if native.action == NativeAction::Deferred { "defers it by phasing" } else { "keeps it back" };
+            (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} {why}", d.version))
+        }
+        (NativeAction::KeptBack | NativeAction::Deferred, None) => {
+            (Kind::Same, format!("neither upgrades it ({word})"))
+        }
+    };
+    Some(line)
 }

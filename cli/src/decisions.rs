@@ -22,7 +22,23 @@ pub(crate) fn shown(evaluation: &Evaluation, all: bool) -> Vec<&Decision> {
             _ => rows.push(decision),
         }
     }
+    rows.sort_by_key(|d| rank(d));
     rows
+}
+
+/// What will be done first, then what may come, then what will not.
+fn rank(decision: &Decision) -> u8 {
+    match decision.verdict {
+        Verdict::Approved if decision.chosen => 0,
+        Verdict::Pending { .. } => 1,
+        Verdict::Waiting => 2,
+        Verdict::Held => 3,
+        Verdict::Deferred => 4,
+        Verdict::TooNew => 5,
+        Verdict::Rejected => 6,
+        Verdict::NotMatched => 7,
+        Verdict::Approved => 8,
+    }
 }
 
 /// The verdict in one or two words.

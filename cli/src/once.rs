@@ -17,8 +17,7 @@ use patchflock_baselines::approval::{self, Evaluation};
 use patchflock_baselines::baseline::Baseline;
 use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus, RunTraces};
 use patchflock_baselines::inventory::Inventory;
-use patchflock_baselines::plan::Plan;
-use patchflock_machine::planning;
+use patchflock_baselines::plan::{self, Plan, Target};
 
 use crate::args::{Format, MachineArgs, OnceArgs};
 use crate::blame::{Failure, Verdict};
@@ -58,10 +57,15 @@ pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> R
 
     talk.phase("planning");
     let plan = match &list {
-        None => planning::plan(&*machine.pm, &baseline, &inventory, &evaluation)?,
+        None => planned(&machine, &baseline, &inventory, &evaluation)?,
         Some(list) => {
-            let (baseline, evaluation) = list_instead(&baseline, &inventory, list, now);
-            planning::plan(&*machine.pm, &baseline, &inventory, &evaluation)?
+            let listed = approval::evaluate_override_list(list, &inventory, now);
+            for id in &listed.without_match {
+                talk.line(&format!("the install-override list names {id}, and nothing offered here matches it"));
+            }
+            // What the list names is installed whatever the baseline says, its rejections included.
+            let open = Baseline { rejected_patches: Vec::new(), ..baseline.clone() };
+            planned(&machine, &open, &inventory, &listed.evaluation)?
         }
     };
     talk.clear();
@@ -139,17 +143,16 @@ fn repair(machine: &Machine, talk: &Talk) -> Result<Option<String>, Failure> {
     Ok(repaired)
 }
 
-/// The install-override list in the place of the rules: what it names is approved, whatever the baseline says
-/// (reference 2.8). Compliance is judged by the baseline all the same.
-fn list_instead(
+/// Exactly what will change: simulated, checked, and simulated again until nothing is objected to.
+fn planned(
+    machine: &Machine,
     baseline: &Baseline,
     inventory: &Inventory,
-    list: &patchflock_baselines::document::override_list::InstallOverrideList,
-    now: DateTime<Utc>,
-) -> (Baseline, Evaluation) {
-    let open = Baseline { rejected_patches: Vec::new(), ..baseline.clone() };
-    let evaluation = approval::evaluate_override_list(&baseline.name, inventory, list, now);
-    (open, evaluation)
+    evaluation: &Evaluation,
+) -> Result<Plan, Failure> {
+    let targets = plan::targets(evaluation);
+    let simulate = |targets: &[Target]| machine.pm.simulate(targets);
+    Ok(plan::resolve(baseline, inventory, evaluation, targets, simulate)?)
 }
 
 fn nothing_done(

@@ -40,7 +40,7 @@ pub(crate) fn structured(format: Format, value: &impl Serialize) -> anyhow::Resu
 /// An empty table with these column heads.
 pub(crate) fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(heads.iter().copied());
+    table.load_style(NOTHING).set_header(heads.iter().copied());
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_width(PLAIN_WIDTH);

@@ -3,9 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
 use patchflock_baselines::baseline::Baseline;
-use patchflock_baselines::document::{self, Document, Problem};
+use patchflock_baselines::document::{self, Document, Problem, Severity};
 use patchflock_baselines::inventory::{FORMAT, Inventory};
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::predefined;
@@ -55,7 +54,7 @@ pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Every problem of a document, with its place, as one failure of the operator's.
 pub(crate) fn problems(bytes: &[u8], problems: &[Problem]) -> Failure {
     let text = document::render(&String::from_utf8_lossy(bytes), problems);
-    let errors = problems.iter().filter(|p| p.is_error()).count();
+    let errors = problems.iter().filter(|p| p.severity == Severity::Error).count();
     output::talk(text.trim_end());
     Failure::operator(format!("{}; nothing was changed", output::count(errors, "problem", "problems")))
 }

@@ -10,4 +10,3 @@ pub mod root;
 pub mod host;
 pub mod pm;
 
-pub mod planning;
