@@ -1,4 +1,4 @@
-//! Schedules against a stupid oracle that walks every minute, and against another cron crate.
+//! Schedules against a stupid oracle that walks every minute.
 //!
 //! The oracle never reads an expression: it judges the same random rule from which the expression was written. Nor
 //! does it know how a gap or a repeated hour is found. It keeps the highest local time seen so far, and whatever
@@ -9,7 +9,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use patchflock_baselines::schedule::{Schedule, WindowState};
-use patchflock_baselines::window::{CatchUp, MaintenanceWindow};
+use patchflock_baselines::window::{CatchUp, Freeze, MaintenanceWindow};
 use proptest::prelude::*;
 
 /// One item of a plain field.
@@ -264,6 +264,8 @@ proptest! {
         offset in prop_oneof![3 => Just(0_u64), 1 => 1..=6_u64],
         shift in -2880..2880_i64,
         probes in prop::collection::vec(0..5760_i64, 8),
+        freeze in prop::option::of((0..4_u64, 0..2_u64)),
+        end in prop::option::of(0..5760_i64),
     ) {
         let from = centre + TimeDelta::minutes(shift) - TimeDelta::days(2);
         let to = from + TimeDelta::days(4);
@@ -274,13 +276,24 @@ proptest! {
             prop_assert!(rule.is_dense() || never, "{} was refused", rule.text());
             return Ok(());
         };
-        let window = window(schedule, zone, offset);
-        let walked = walk(&rule, offset, zone, from - TimeDelta::minutes(90), to);
+        let mut window = window(schedule, zone, offset);
+        window.end_date = end.map(|minutes| from + TimeDelta::minutes(minutes));
+        let day = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+        window.freezes.extend(freeze.map(|(ahead, days)| {
+            let first = day(from) + Days::new(ahead);
+            Freeze { from: first, until: first + Days::new(days), reason: "stop".to_owned() }
+        }));
+        let frozen = |at: DateTime<Utc>| window.freezes.iter().any(|f| (f.from..=f.until).contains(&day(at)));
+        let mut walked = walk(&rule, offset, zone, from - TimeDelta::minutes(90), to);
+        walked.retain(|at| window.end_date.is_none_or(|end| *at < end));
 
-        let wanted: Vec<_> = walked.iter().copied().filter(|at| *at > from - TimeDelta::minutes(90)).collect();
-        let found: Vec<_> = window.occurrences(from).map(|o| o.start).take_while(|at| *at < to).collect();
+        let recent = walked.iter().filter(|at| **at > from - TimeDelta::minutes(90));
+        let wanted: Vec<_> = recent.map(|at| (*at, frozen(*at))).collect();
+        let found = window.occurrences(from).map(|o| (o.start, o.frozen.is_some()));
+        let found: Vec<_> = found.take_while(|(at, _)| *at < to).collect();
         prop_assert_eq!(found, wanted, "{} in {}", rule.text(), zone);
 
+        walked.retain(|at| !frozen(*at));
         for probe in probes {
             let now = from + TimeDelta::minutes(probe);
             let newest = walked.iter().rev().find(|at| **at <= now).filter(|at| now - **at < TimeDelta::minutes(90));
@@ -355,52 +368,5 @@ proptest! {
                 window(schedule, chrono_tz::Europe::Paris, 3).occurrences(from).take(50).map(|o| o.start).collect();
             prop_assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
         }
-    }
-}
-
-/// Where the dialects agree: croner with Quartz's weekday numbers, both day fields binding, UTC, five years.
-#[test]
-fn another_cron_crate_names_the_same_instants() {
-    use croner::parser::{CronParser, Seconds};
-    let parser =
-        CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).alternative_weekdays(true).build();
-    // (ours, croner's where it is written otherwise)
-    let table = [
-        ("0 2 ? * THU#3 *", None),
-        ("15 10 ? * * *", None),
-        ("15 10 ? * MON-FRI *", None),
-        ("0 2 L * ? *", None),
-        ("0 10 * * ? *", None),
-        ("15 10 ? * 6L *", Some("15 10 ? * FRI#L *")),
-        ("0 8 1 * ? *", None),
-        ("30 23 ? * TUE#2 *", None),
-        ("30 23 ? * 3#5 *", None),
-        ("5/15 4-20/3 1-30/7 2,5,JUL ? *", Some("5-59/15 4-20/3 1-30/7 2,5,JUL ? *")),
-        ("0 0 1W * ? *", None),
-        ("0 0 15W * ? *", None),
-        ("0 0 30W * ? *", None),
-        ("0 0 31W * ? *", None),
-        ("0 12 29 2 ? *", None),
-        ("0 0 ? JAN-MAR SUN,7 *", None),
-    ];
-    let from: DateTime<Utc> = "2023-12-31T00:00:00Z".parse().unwrap();
-    let to = from + TimeDelta::days(5 * 366);
-    for (ours, theirs) in table {
-        let theirs = format!("0 {}", theirs.unwrap_or(ours));
-        let other = parser.parse(&theirs).unwrap_or_else(|error| panic!("croner on {theirs}: {error}"));
-        let mut wanted = Vec::new();
-        let mut at = from;
-        while let Ok(next) = other.find_next_occurrence(&at, false) {
-            if next >= to {
-                break;
-            }
-            wanted.push(next);
-            at = next;
-        }
-        let mut window = window(Schedule::parse(&format!("cron({ours})")).unwrap(), Tz::UTC, 0);
-        window.duration_minutes = 0;
-        let found: Vec<_> = window.occurrences(from).map(|o| o.start).take_while(|at| *at < to).collect();
-        assert!(!found.is_empty(), "{ours} names nothing");
-        assert_eq!(found, wanted, "{ours}");
     }
 }

@@ -9,7 +9,7 @@ use chrono_tz::{GapInfo, Tz};
 
 /// The instant of a local time.
 ///
-/// The zone tables end in 2100; later years keep the offset that is in force then.
+/// The zone tables end with 2099: later years keep the offset that is in force at its end.
 pub(super) fn instant(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(at) => Some(at.with_timezone(&Utc)),
