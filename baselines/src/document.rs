@@ -105,6 +105,3 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     if failed || documents.is_empty() { Err(problems) } else { Ok(Parsed { documents, warnings: problems }) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! What people are told about a baseline that is wrong: one snapshot for each clause.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose own input is wrong has failed")]
+
 use patchflock_baselines::document::{Problem, parse, render};
 
 /// Problems and warnings of a document, one after another.

@@ -1,5 +1,7 @@
 //! Properties: what is written reads back the same, and no input panics.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose own input is wrong has failed")]
+
 #[path = "document_properties/values.rs"]
 mod values;
 #[path = "document_properties/windows.rs"]

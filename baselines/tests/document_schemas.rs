@@ -1,5 +1,7 @@
 //! The published JSON Schemas are those that the documents are validated against.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose own input is wrong has failed")]
+
 use std::path::PathBuf;
 
 use patchflock_baselines::document::Kind;

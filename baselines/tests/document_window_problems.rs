@@ -1,5 +1,7 @@
 //! What people are told about a maintenance window that is wrong: one snapshot for each clause.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose own input is wrong has failed")]
+
 use patchflock_baselines::document::{Document, Problem, import_aws, parse, to_yaml};
 use patchflock_baselines::window::{CatchUp, MaintenanceWindow};
 
@@ -94,16 +96,16 @@ fn a_good_window_has_no_problem_and_is_written_as_it_was_meant() {
           targets:
             - key: WindowTargetIds
               values: [web]
-          max_concurrency: "100%"
-          max_errors: "10%"
+          max_concurrency: 100%
+          max_errors: 10%
         - type: INSTALL
           name: install
           priority: 2
           targets:
             - key: WindowTargetIds
               values: [web]
-          max_concurrency: "10%"
-          max_errors: "3"
+          max_concurrency: 10%
+          max_errors: 3
           cutoff_behavior: CANCEL_TASK
           reboot_option: NoReboot
     "#);
@@ -119,17 +121,13 @@ fn lengths_are_hours_or_hours_and_minutes() {
     w.yaml:9:13: error: `duration` cannot be `3 hours`
       hint: expected: a length such as `3h`, `90m` or `2h30m`, or a number of hours
     ");
-    insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 2.5")), @r#"
+    insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 2.5")), @r"
     w.yaml:9:13: error: `duration` must be text or a whole number, not the number `2.5`
-      hint: put it in quotes: "2.5"
-    "#);
+      hint: expected: a length such as `3h`, `90m` or `2h30m`, or a number of hours
+    ");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 25")), @"w.yaml:9:13: error: `duration` must be 24 or less, not the number `25`");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 24h1m")), @"w.yaml:9:13: error: `duration` is 24h1m; the limit is 24h");
-    insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 0h")), @r"
-    w.yaml:9:13: error: a window must be longer than 0 minutes
-    w.yaml:10:11: error: `cutoff` must be less than `duration`
-      hint: the window lasts 0m, so nothing could ever start
-    ");
+    insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 0h")), @"w.yaml:9:13: error: a window must be longer than 0 minutes");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: ''")), @"w.yaml:9:13: error: `duration` must not be empty");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration:")), @"w.yaml:9:3: error: `duration` has no value in `spec`");
 }
@@ -199,16 +197,16 @@ fn dates_are_iso_8601_and_in_order() {
 
 #[test]
 fn freezes_are_days_of_the_calendar_in_order() {
-    insta::assert_snapshot!(told(&with("- 2026-12-24", "- 2026-13-24\n    - 24.12.\n    - 20261224\n    - {dates: 2027-01-02..2026-12-30}\n    - {reason: x}\n    - {dates: 2026-12-24, raeson: x}")), @r#"
+    insta::assert_snapshot!(told(&with("- 2026-12-24", "- 2026-13-24\n    - 24.12.\n    - 20261224\n    - {dates: 2027-01-02..2026-12-30}\n    - {reason: x}\n    - {dates: 2026-12-24, raeson: x}")), @r"
     w.yaml:14:7: error: `freezes[1]` cannot be `24.12.`
       hint: expected: a day such as 2026-12-24, or days such as 2026-12-24..2027-01-02
     w.yaml:15:7: error: `freezes[2]` must be text or a mapping, not the number `20261224`
-      hint: put it in quotes: "20261224"
+      hint: expected: a day such as 2026-12-24, or days such as 2026-12-24..2027-01-02
     w.yaml:17:7: error: `dates` is missing in `freezes[4]`
       hint: add `dates:`
     w.yaml:18:27: error: unknown field `raeson` in `freezes[5]`
       hint: did you mean `reason`?
-    "#);
+    ");
     insta::assert_snapshot!(told(&with("- 2026-12-24", "- 2026-12-24..2026-12-23")), @r"
     w.yaml:13:7: error: `2026-12-24..2026-12-23` ends before it begins
       hint: write 2026-12-23..2026-12-24
@@ -250,12 +248,10 @@ fn tasks_that_nothing_executes_yet_are_told() {
 #[test]
 fn rate_control_follows_the_patterns_of_aws() {
     insta::assert_snapshot!(told(&with("max_concurrency: 10%", "max_concurrency: 0")), @r"
-    w.yaml:23:7: error: task install: max_concurrency and max_errors are both required
     w.yaml:26:24: error: `max_concurrency` cannot be `0`
       hint: write a number from 1 (at most 7 digits) or 1% to 100%
     ");
     insta::assert_snapshot!(told(&with("max_concurrency: 10%", "max_concurrency: 101%")), @r"
-    w.yaml:23:7: error: task install: max_concurrency and max_errors are both required
     w.yaml:26:24: error: `tasks[1].max_concurrency` cannot be `101%`
       hint: expected: a number such as 5, or a percentage such as `10%`
     ");

@@ -1,5 +1,7 @@
 //! YAML itself: what is refused, what scalars mean, and bombs.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose own input is wrong has failed")]
+
 use std::fmt::Write as _;
 
 use patchflock_baselines::document::{Document, MAX_BYTES, MAX_NODES, Problem, parse};

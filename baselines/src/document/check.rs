@@ -120,3 +120,18 @@ pub(crate) fn path_in_words(pointer: &str) -> String {
         (true, true) => "the document".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::path_in_words;
+
+    #[test]
+    fn paths_are_written_as_people_write_them() {
+        assert_eq!(
+            path_in_words("/spec/approval_rules/0/filters/PRIORITY/1"),
+            "approval_rules[0].filters.PRIORITY[1]"
+        );
+        assert_eq!((path_in_words("/name"), path_in_words("/spec")), ("name".into(), "spec".into()));
+        assert_eq!(path_in_words(""), "the document");
+    }
+}

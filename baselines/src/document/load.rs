@@ -304,6 +304,3 @@ impl<'a> Fold<'a> {
 fn place(marker: &Marker) -> Place {
     Place { line: marker.line().max(1), column: marker.col() + 1 }
 }
-
-#[cfg(test)]
-mod tests;

@@ -151,12 +151,61 @@ pub(super) fn plain(text: &str) -> Tree {
         "true" | "True" | "TRUE" => Tree::Bool(true),
         "false" | "False" | "FALSE" => Tree::Bool(false),
         // serde_json knows exactly JSON's numbers; the guard keeps it from trimming white space.
-        _ if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+        _ if text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+            && text.ends_with(|c: char| c.is_ascii_digit()) =>
+        {
             match serde_json::from_str::<serde_json::Number>(text) {
                 Ok(number) => Tree::Number(number, text.to_owned()),
                 Err(_) => Tree::Text(text.to_owned()),
             }
         }
         _ => Tree::Text(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_scalars_are_json_values_or_text() {
+        let number = |text: &str| matches!(plain(text), Tree::Number(_, spelling) if spelling == text);
+        for text in ["0", "-1", "7", "1.10", "1e3", "-0.5E-7", "18446744073709551616"] {
+            assert!(number(text), "{text}");
+        }
+        for text in [
+            "+1",
+            "01",
+            "0x1f",
+            "0o7",
+            "1_000",
+            "12:30",
+            ".5",
+            "5.",
+            "1.2.3",
+            "2024-01-01",
+            "-",
+            "1 ",
+            ".inf",
+        ] {
+            assert_eq!(plain(text), Tree::Text(text.into()));
+        }
+        for text in ["yes", "no", "on", "off", "y", "n", "Yes", "tRue", "nil", "none"] {
+            assert_eq!(plain(text), Tree::Text(text.into()));
+        }
+        assert_eq!((plain(""), plain("~"), plain("NULL")), (Tree::Null, Tree::Null, Tree::Null));
+        assert_eq!((plain("True"), plain("FALSE")), (Tree::Bool(true), Tree::Bool(false)));
+    }
+
+    #[test]
+    fn a_pointer_that_leads_nowhere_ends_at_the_deepest_node_on_its_way() {
+        let at = |line| Place { line, column: 1 };
+        let leaf = Node { at: at(3), tree: Tree::Text("x".into()) };
+        let list = Node { at: at(2), tree: Tree::List(vec![leaf]) };
+        let entry = Entry { key: "a/b~".into(), key_at: at(2), value: list };
+        let root = Node { at: at(1), tree: Tree::Map(vec![entry]) };
+        let line = |pointer| root.at_pointer(pointer).at.line;
+        assert_eq!((line(""), line("/a~1b~0"), line("/a~1b~0/0")), (1, 2, 3));
+        assert_eq!((line("/nowhere"), line("/a~1b~0/7"), line("/a~1b~0/0/deeper")), (1, 2, 3));
     }
 }

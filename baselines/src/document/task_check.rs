@@ -85,12 +85,9 @@ pub(super) fn checked_task(pointer: &str, mut spec: TaskSpec, check: &mut Check<
         );
     }
     let targets = conditions(&format!("{pointer}/targets"), std::mem::take(&mut spec.targets), true, check);
-    let max_concurrency = spec
-        .max_concurrency
-        .take()
-        .and_then(|text| limit(pointer, "max_concurrency", &text, MaxConcurrency::parse, check));
-    let max_errors =
-        spec.max_errors.take().and_then(|text| limit(pointer, "max_errors", &text, MaxErrors::parse, check));
+    let max_concurrency =
+        limit(pointer, "max_concurrency", spec.max_concurrency.take(), MaxConcurrency::parse, check);
+    let max_errors = limit(pointer, "max_errors", spec.max_errors.take(), MaxErrors::parse, check);
     let task = Task {
         name,
         description: spec.description.take(),
@@ -231,23 +228,24 @@ fn foreign_fields(pointer: &str, kind: TaskType, check: &mut Check<'_>) {
     }
 }
 
+/// A limit. A wrong one has its error and counts as given: nobody is told as well that it is missing.
 fn limit<T>(
     pointer: &str,
     field: &str,
-    spec: &LimitSpec,
+    spec: Option<LimitSpec>,
     parse: impl Fn(&str) -> Result<T, LimitError>,
     check: &mut Check<'_>,
 ) -> Option<T> {
-    let text = match spec {
+    let text = match spec? {
         LimitSpec::Count(count) => count.to_string(),
-        LimitSpec::Text(text) => text.clone(),
+        LimitSpec::Text(text) => text,
     };
     match parse(&text) {
         Ok(limit) => Some(limit),
         Err(error) => {
             let message = format!("`{field}` cannot be {}", quoted(&text));
             check.error(&format!("{pointer}/{field}"), message, Some(format!("write {}", error.wanted)));
-            None
+            parse("1").ok()
         }
     }
 }

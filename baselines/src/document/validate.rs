@@ -98,7 +98,10 @@ impl CompiledSchema {
             Kind::Type { .. } => {
                 let expected = rule.map(expected_types).unwrap_or_default();
                 let message = format!("`{words}` must be {}, not {}", in_words(&expected), node.describe());
-                let hint = type_hint(node, &expected);
+                let hint = match expected.as_slice() {
+                    [_] => type_hint(node, &expected),
+                    _ => self.expectation(error),
+                };
                 check.error(&path, message, hint);
             }
             Kind::Enum { options } => {

@@ -47,8 +47,7 @@ pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<Maintena
     let splay = spec.splay.as_ref().map_or(Some(0), |text| minutes("splay", text, check));
     if length == Some(0) {
         check.error("/spec/duration", "a window must be longer than 0 minutes", None);
-    }
-    if let (Some(length), Some(cutoff)) = (length, cutoff)
+    } else if let (Some(length), Some(cutoff)) = (length, cutoff)
         && cutoff >= length
     {
         let hint = format!("the window lasts {}, so nothing could ever start", in_words(length));
@@ -85,7 +84,8 @@ pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<Maintena
         schedule_offset_days: spec.schedule_offset,
         start_date,
         end_date,
-        duration_minutes: length.unwrap_or(MAX_DURATION_MINUTES),
+        // A wrong length has its error; the longest one lets the other rules be judged.
+        duration_minutes: length.filter(|length| *length > 0).unwrap_or(MAX_DURATION_MINUTES),
         cutoff_minutes: cutoff.unwrap_or(0),
         allow_unassociated_targets: spec.allow_unassociated_targets.unwrap_or(false),
         enabled: spec.enabled.unwrap_or(true),

@@ -97,8 +97,12 @@ fn write_task(yaml: &mut Yaml, task: &Task) {
         yaml.plain("priority", task.priority);
     }
     conditions(yaml, &task.targets);
-    optional(yaml, "max_concurrency", task.max_concurrency.map(|limit| limit.to_string()).as_deref());
-    optional(yaml, "max_errors", task.max_errors.map(|limit| limit.to_string()).as_deref());
+    if let Some(limit) = task.max_concurrency {
+        yaml.plain("max_concurrency", limit);
+    }
+    if let Some(limit) = task.max_errors {
+        yaml.plain("max_errors", limit);
+    }
     match task.cutoff_behavior {
         CutoffBehavior::ContinueTask => {}
         CutoffBehavior::CancelTask => yaml.plain("cutoff_behavior", "CANCEL_TASK"),
