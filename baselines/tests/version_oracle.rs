@@ -1,5 +1,12 @@
 //! The version orders against the real `dpkg` and `rpm`: one process answers thousands of generated pairs.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helper functions of tests: a broken assumption must end the test"
+)]
+
 use std::cmp::Ordering;
 use std::io::Write;
 use std::process::{Command, Stdio};
