@@ -3,7 +3,8 @@
 //! What dnf can be asked for only in words (its command line has no machine-readable output) is asked through its
 //! Python API by three small embedded scripts; advisories come from the cached repodata, and what became of a
 //! package from rpm. dnf 5 and yum 3 are refused. Parts: `script` runs the scripts, `scan` (with `metadata`,
-//! `updateinfo`, `evidence`), `refresh`, `transaction`.
+//! `updateinfo`, `evidence`), `refresh`, `transaction`
+//! (simulate, fetch), `install`, `repair`; `database` asks rpm.
 //!
 //! Amazon Linux 2023 locks its repositories to the release that is installed (`releasever` in /etc/dnf/vars or of
 //! the system-release package). Versions of later releases are seen only when dnf is configured with
@@ -11,8 +12,10 @@
 
 mod database;
 mod evidence;
+mod install;
 mod metadata;
 mod refresh;
+mod repair;
 mod scan;
 mod script;
 mod transaction;
@@ -59,11 +62,11 @@ impl PackageManager for Dnf {
     }
 
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
-        transaction::install(&self.root, plan, progress)
+        install::install(&self.root, plan, progress)
     }
 
     fn repair(&self) -> Result<Option<String>, PmError> {
-        transaction::repair(&self.root)
+        repair::repair(&self.root)
     }
 }
 
