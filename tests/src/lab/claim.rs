@@ -18,6 +18,7 @@ use super::door;
 pub const PREFIX: &str = "pfl-";
 const KEPT: &str = "kept";
 const LOCK: &str = "lock";
+const NSPAWN: &str = "/run/systemd/nspawn";
 const NETNS: &str = "/run/netns";
 
 /// Where leftovers are noted: `$PATCHFLOCK_LAB_STATE`, or a directory that survives a reboot of the host.
@@ -179,13 +180,10 @@ pub fn undo(name: &str) -> Result<()> {
         // It is empty once its processes are gone; a parent goes after its children.
         door::wait("an empty control group", Duration::from_secs(10), || remove_cgroup(&cgroup))?;
     }
-    // nspawn's own traces on a host that never ran it; each goes only if it is empty.
-    for trace in [format!("propagate/{name}"), "propagate".into(), "locks".into(), String::new()] {
-        fs::remove_dir(Path::new("/run/systemd/nspawn").join(trace)).ok();
-    }
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
+    drop_nspawn_places();
     Ok(())
 }
 
@@ -256,6 +254,7 @@ fn kill(pid: i32) {
 /// ip is missing or refuses.
 pub(super) fn make_namespace(name: &str) -> Result<()> {
     // `ip` mounts the directory on first use; noted, so that the last namespace takes it along.
+    let _places = places()?;
     let fresh = !Path::new(NETNS).exists();
     if fresh {
         fs::write(state_dir().join("netns"), "")?;
@@ -264,6 +263,7 @@ pub(super) fn make_namespace(name: &str) -> Result<()> {
 }
 
 fn drop_namespace(name: &str) -> Result<()> {
+    let _places = places()?;
     if Path::new(NETNS).join(name).exists() {
         door::ok("ip", ["netns", "delete", name])?;
     }
@@ -271,7 +271,7 @@ fn drop_namespace(name: &str) -> Result<()> {
     let empty = fs::read_dir(NETNS).is_ok_and(|mut d| d.next().is_none());
     if mark.exists() && empty {
         rustix::mount::unmount(NETNS, rustix::mount::UnmountFlags::empty()).ok();
-        // A namespace that another process adds meanwhile makes this fail, and that is right.
+        // One that a stranger adds meanwhile makes this fail, and that is right.
         if fs::remove_dir(NETNS).is_ok() {
             fs::remove_file(mark).ok();
         }
@@ -295,6 +295,37 @@ fn kill_users(name: &str, dir: &Path) -> Result<()> {
         users.is_empty()
     })
     .with_context(|| format!("of {name}: {:?}", users(name, dir)))
+}
+
+/// Held while the directories that all machines share come and go.
+fn places() -> Result<File> {
+    let lock = lock_file(&state_dir().join("places.lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// Makes the directories that nspawn expects and a host without machines lacks.
+///
+/// # Errors
+/// They cannot be made.
+pub(super) fn make_nspawn_places() -> Result<()> {
+    let _places = places()?;
+    if !Path::new(NSPAWN).exists() {
+        fs::write(state_dir().join("nspawn"), "")?;
+    }
+    fs::create_dir_all(Path::new(NSPAWN).join("propagate")).context(NSPAWN)
+}
+
+/// Removes them, with the locks that nspawn leaves, after the last machine.
+fn drop_nspawn_places() {
+    let mark = state_dir().join("nspawn");
+    // A machine says what it is before it asks for the places, so none can slip in between.
+    let machine = |n: &String| fs::read(state_dir().join(n).join("kind")).is_ok_and(|k| k == b"machine");
+    let Ok(_places) = places() else { return };
+    if mark.exists() && names().is_ok_and(|all| !all.iter().any(machine)) {
+        fs::remove_dir_all(NSPAWN).ok();
+        fs::remove_file(mark).ok();
+    }
 }
 
 /// Processes whose root is inside the directory or that are in the control group; and of the programs that the lab

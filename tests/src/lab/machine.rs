@@ -251,7 +251,7 @@ impl Machine {
 
     fn shell(&self, line: &str, limit: Duration) -> Result<Command> {
         let leader = self.leader().with_context(|| format!("{} is off", self.name()))?;
-        let args = ["-t", &leader.to_string(), "-a", "--", "sh", "-c", line].map(str::to_owned);
+        let args = ["-t", &leader.to_string(), "-a", "--wdns=/", "--", "sh", "-c", line].map(str::to_owned);
         Ok(Command::new(&Root::host(), "nsenter").args(args).deadline(limit))
     }
 
@@ -259,7 +259,7 @@ impl Machine {
     /// in the machine's control group: it outlives `./lab up`, and a power cut takes it along.
     fn supervise(&self) -> Result<()> {
         let (name, dir) = (self.name(), self.root.claim().dir());
-        fs::create_dir_all("/run/systemd/nspawn/propagate")?;
+        claim::make_nspawn_places()?;
         let groups = claim::make_cgroups(name)?;
         let mut script = String::new();
         for group in groups {
