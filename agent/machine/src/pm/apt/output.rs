@@ -166,7 +166,9 @@ pub(super) fn words(out: &Output) -> String {
     let stderr = out.stderr_text();
     lines.extend(stderr.lines().filter_map(|l| l.strip_prefix("E: ")).map(str::trim));
     if lines.is_empty() {
-        lines = stderr.lines().chain(stdout.lines()).filter(|l| !l.trim().is_empty()).collect();
+        let told =
+            |l: &&str| !l.trim().is_empty() && !l.starts_with("pmstatus:") && !l.starts_with("dlstatus:");
+        lines = stderr.lines().chain(stdout.lines()).filter(told).collect();
         lines = lines.split_off(lines.len().saturating_sub(3));
     }
     lines.join("; ").chars().take(1500).collect()

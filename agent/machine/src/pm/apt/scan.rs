@@ -148,7 +148,12 @@ fn complaint(out: &Output, sources: &[Source]) -> Option<Source> {
         .filter(|w| !w.contains("configured multiple times"))
         .filter(|w| !(explained && w.starts_with("You may want to run apt-get update")))
         .collect();
-    (!said.is_empty()).then(|| Source {
+    (!said.is_empty()).then(|| unknown(said.join("; ")))
+}
+
+/// The source that stands for what apt could not tell us about any one source.
+pub(super) fn unknown(why: String) -> Source {
+    Source {
         id: "apt".to_owned(),
         origin: String::new(),
         label: String::new(),
@@ -159,8 +164,8 @@ fn complaint(out: &Output, sources: &[Source]) -> Option<Source> {
         metadata_date: None,
         valid_until: None,
         refreshed_at: None,
-        state: SourceState::Unreadable { why: said.join("; ") },
-    })
+        state: SourceState::Unreadable { why },
+    }
 }
 
 /// Where the installed version of each package is offered, by name and architecture.

@@ -26,6 +26,7 @@ pub(super) struct Repo {
     pub(super) uri: String,
     /// Never chosen unless asked for.
     pub(super) not_automatic: bool,
+    release_file: Option<PathBuf>,
     indexes: Vec<Index>,
 }
 
@@ -71,7 +72,7 @@ pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
         .iter()
         .filter_map(|e| Some((e.uri.strip_suffix("InRelease")?, e.list.strip_suffix("InRelease")?)))
         .collect();
-    let mut read: BTreeMap<&str, (Option<Release>, Option<Metadata>)> = BTreeMap::new();
+    let mut read: BTreeMap<&str, (Option<Release>, Option<(PathBuf, Metadata)>)> = BTreeMap::new();
     for entry in entries {
         let Some((path, _)) = entry.uri.rsplit_once("/Packages").filter(|(_, ext)| !ext.contains('/')) else {
             continue;
@@ -118,18 +119,23 @@ fn is_component(listed: &str, configured: &str) -> bool {
     listed == configured || listed.rsplit_once('/').is_some_and(|(_, last)| last == configured)
 }
 
-fn read_release(lists: &Path, base: &str) -> (Option<Release>, Option<Metadata>) {
+fn read_release(lists: &Path, base: &str) -> (Option<Release>, Option<(PathBuf, Metadata)>) {
     for name in ["InRelease", "Release"] {
         let path = lists.join(format!("{base}{name}"));
         if let Ok(bytes) = std::fs::read(&path) {
-            let meta = std::fs::metadata(&path).ok();
+            let meta = std::fs::metadata(&path).ok().map(|meta| (path, meta));
             return (release::parse(&String::from_utf8_lossy(&bytes)), meta);
         }
     }
     (None, None)
 }
 
-fn describe(base: &str, component: &str, release: Option<&Release>, file: Option<&Metadata>) -> Repo {
+fn describe(
+    base: &str,
+    component: &str,
+    release: Option<&Release>,
+    file: Option<&(PathBuf, Metadata)>,
+) -> Repo {
     let known = release.cloned().unwrap_or_default();
     // Without a Release file the distribution name in the configuration is all there is.
     let distribution = base.rsplit_once("/dists/").map(|(_, d)| d.trim_matches('/').to_owned());
@@ -148,13 +154,19 @@ fn describe(base: &str, component: &str, release: Option<&Release>, file: Option
         component: component.to_owned(),
         metadata_date: known.date,
         valid_until: known.valid_until,
-        refreshed_at: file.and_then(changed_at),
+        refreshed_at: file.and_then(|(_, meta)| changed_at(meta)),
         state: match (release, file) {
             (None, Some(_)) => SourceState::Unreadable { why: "its Release file is damaged".to_owned() },
             _ => SourceState::Readable,
         },
     };
-    Repo { source, uri: base.to_owned(), not_automatic: known.not_automatic, indexes: Vec::new() }
+    Repo {
+        source,
+        uri: base.to_owned(),
+        not_automatic: known.not_automatic,
+        release_file: file.map(|(p, _)| p.clone()),
+        indexes: Vec::new(),
+    }
 }
 
 /// Security is a property of the origin, never of a package's name (reference 1.8): Debian's security archive by
@@ -211,6 +223,31 @@ fn name(repos: &mut [Repo]) {
 }
 
 impl Repo {
+    /// Whether apt's words are about this repository: they name its address, or its address and distribution.
+    pub(super) fn is_named_in(&self, words: &str) -> bool {
+        let base = self.uri.trim_end_matches('/');
+        // `The repository 'ADDRESS DISTRIBUTION Release' is not signed.`
+        let spoken = base.replace("/dists/", " ");
+        [base, spoken.as_str()].iter().any(|name| {
+            words.match_indices(name).any(|(at, _)| {
+                let next = words.get(at + name.len()..).and_then(|rest| rest.chars().next());
+                next.is_none_or(|c| matches!(c, '/' | ' ' | '\'' | ':'))
+            })
+        })
+    }
+
+    /// Notes that the metadata were fetched or confirmed just now: a server that answers "not modified" leaves the
+    /// file untouched. Setting the same mode again moves the inode's change time and nothing else.
+    pub(super) fn confirm(&self) {
+        if let Some(path) = &self.release_file
+            && let Ok(meta) = std::fs::symlink_metadata(path)
+            && meta.is_file()
+        {
+            // Not being able to note it makes the source look older than it is, never younger.
+            std::fs::set_permissions(path, meta.permissions()).ok();
+        }
+    }
+
     /// Reads the indexes: what they offer of the wanted names. Whatever is wrong becomes the source's state.
     pub(super) fn read(&mut self, root: &Root, wanted: &HashSet<String>, now: DateTime<Utc>) -> Vec<Offer> {
         let mut offers = Vec::new();
