@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::load::MAX_PROBLEMS;
 use super::node::{Node, Place};
-use super::problem::{Problem, Severity};
+use super::problem::{MAX_PROBLEMS, Problem, Severity, failed, in_order};
 
 /// Problems of one document so far.
 #[derive(Debug)]
@@ -74,7 +73,8 @@ impl<'a> Check<'a> {
     }
 
     fn push(&mut self, severity: Severity, at: Place, message: String, hint: Option<String>) {
-        if self.problems.len() >= MAX_PROBLEMS {
+        // Each severity has its own count: warnings must not keep an error out.
+        if self.problems.iter().filter(|problem| problem.severity == severity).count() >= MAX_PROBLEMS {
             return;
         }
         self.problems.push(Problem {
@@ -89,13 +89,12 @@ impl<'a> Check<'a> {
 
     /// Whether the document is refused.
     pub(crate) fn failed(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        failed(&self.problems)
     }
 
     /// Everything found, in the order of the source.
-    pub(crate) fn finish(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
-        self.problems
+    pub(crate) fn finish(self) -> Vec<Problem> {
+        in_order(self.problems)
     }
 }
 
