@@ -16,7 +16,7 @@ mod target;
 mod task;
 
 pub use limit::{Limit, LimitError, MaxConcurrency, MaxErrors};
-pub use target::{ResourceType, Target, TargetKey, TargetKeyError, WindowTarget};
+pub use target::{MAX_TARGETS, ResourceType, Target, TargetKey, TargetKeyError, WindowTarget};
 pub use task::{CutoffBehavior, HashType, NotificationConfig, RebootOption, RunCommand, Task, TaskAction};
 
 /// Longest window: AWS allows 24 whole hours; ours counts minutes.
@@ -171,7 +171,18 @@ impl MaintenanceWindow {
                 say("freezes", format!("{} to {} ends before it begins", freeze.from, freeze.until));
             }
         }
+        for target in &self.targets {
+            for message in target.problems() {
+                say("targets", format!("target {}: {message}", target.name));
+            }
+            if self.targets.iter().filter(|other| other.name == target.name).count() > 1 {
+                say("targets", format!("target {}: the name is given twice", target.name));
+            }
+        }
         for task in &self.tasks {
+            if self.tasks.iter().filter(|other| other.name == task.name).count() > 1 {
+                say("tasks", format!("task {}: the name is given twice", task.name));
+            }
             for message in task.problems(&self.targets) {
                 say("tasks", format!("task {}: {message}", task.name));
             }

@@ -122,6 +122,8 @@ impl Cron {
     ) -> impl Iterator<Item = DateTime<Utc>> + '_ {
         let Setting { timezone, offset_days, start_date } = setting;
         let offset = DaySpan::new(u64::from(offset_days));
+        // No start comes before its match, so nothing before the start date needs a look.
+        let from = start_date.map_or(from, |start| start.max(from));
         // Two days early: one for the zone's offset, one for a gap as long as Samoa's skipped day.
         let first = from.date_naive().checked_sub_days(offset);
         let first = first.and_then(|day| day.checked_sub_days(DaySpan::new(2))).unwrap_or(NaiveDate::MIN);

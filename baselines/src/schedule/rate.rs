@@ -91,13 +91,11 @@ impl Rate {
     ) -> impl Iterator<Item = DateTime<Utc>> + use<> {
         let period = self.period();
         let anchor = setting.start_date.unwrap_or(DateTime::UNIX_EPOCH);
-        // Round up to the first start that is not before `from`, and never before the anchor.
-        let behind = (from - anchor).num_seconds().max(0);
+        // The last start at or before `from`, and never before the anchor; then one on if that is before `from`.
         let seconds = period.num_seconds().max(1);
-        let steps = behind / seconds + i64::from(behind % seconds != 0);
+        let steps = (from - anchor).num_seconds().max(0) / seconds;
         let first = TimeDelta::try_seconds(steps.saturating_mul(seconds))
             .and_then(|elapsed| anchor.checked_add_signed(elapsed))
-            // A part of a second in `from` or `start_date` can leave the first one just before `from`.
             .and_then(|at| if at < from { at.checked_add_signed(period) } else { Some(at) });
         std::iter::successors(first, move |at| at.checked_add_signed(period))
             .take_while(|at| *at < past_last_instant())

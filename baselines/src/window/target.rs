@@ -115,7 +115,38 @@ pub struct WindowTarget {
     pub targets: Vec<Target>,
 }
 
+/// How many conditions AWS takes in one list (reference 6.5, 6.6).
+pub const MAX_TARGETS: usize = 5;
+
+/// Rules that hold for every list of conditions.
+pub(super) fn problems_of(targets: &[Target]) -> Vec<String> {
+    let mut found = Vec::new();
+    if targets.len() > MAX_TARGETS {
+        found.push(format!("{} conditions are too many: at most {MAX_TARGETS}", targets.len()));
+    }
+    for Target { key, values } in targets {
+        if values.is_empty() {
+            found.push(format!("{key} has no values, so it matches nothing"));
+        } else if values.len() > key.max_values() {
+            found.push(format!("{key} has {} values: at most {}", values.len(), key.max_values()));
+        }
+    }
+    found
+}
+
 impl WindowTarget {
+    /// Rules of reference 6.5 for one registered target.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut found = problems_of(&self.targets);
+        if self.targets.is_empty() {
+            found.push("it has no conditions, so it matches nothing".to_owned());
+        }
+        if self.targets.iter().any(|target| target.key == TargetKey::WindowTargetIds) {
+            found.push("WindowTargetIds belongs into tasks: name nodes, tags or groups".to_owned());
+        }
+        found
+    }
+
     /// AWS's `ResourceType`, which follows from the keys: no document has to say it twice.
     #[must_use]
     pub fn resource_type(&self) -> ResourceType {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limit::{MaxConcurrency, MaxErrors};
-use super::target::{Target, TargetKey, WindowTarget};
+use super::target::{Target, TargetKey, WindowTarget, problems_of};
 
 /// One task of a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,10 +180,8 @@ impl Task {
             (true, _, _) => found.push("max_concurrency and max_errors need targets: remove them".to_owned()),
             (false, _, _) => found.push("max_concurrency and max_errors are both required".to_owned()),
         }
+        found.extend(problems_of(&self.targets));
         for target in &self.targets {
-            if target.values.len() > target.key.max_values() {
-                found.push(format!("target {}: at most {} values", target.key, target.key.max_values()));
-            }
             if target.key == TargetKey::WindowTargetIds {
                 let unknown = |name: &&String| !registered.iter().any(|r| r.name == **name);
                 found.extend(target.values.iter().filter(unknown).map(|name| {
