@@ -159,6 +159,10 @@ fn broken_syntax_names_its_place() {
     y.yaml:1:7: error: not valid YAML: while scanning a quoted scalar, found unexpected end of stream
       hint: check indentation, quotes and brackets at and just before this place
     ");
+    insta::assert_snapshot!(told("kind: \"\\ud83d\\ude00\"\n"), @r"
+    y.yaml:1:7: error: not valid YAML: while parsing a quoted scalar, found invalid Unicode character escape code
+      hint: write the character itself; JSON's surrogate pairs (\ud83d\ude00) are not characters in YAML
+    ");
     insta::assert_snapshot!(told("kind: a: b\n"), @r"
     y.yaml:1:8: error: not valid YAML: mapping values are not allowed in this context
       hint: check indentation, quotes and brackets at and just before this place

@@ -15,12 +15,14 @@ pub(crate) struct Check<'a> {
     problems: Vec<Problem>,
     /// Values that an error was reported for; one error each, the first and most basic.
     refused: BTreeSet<String>,
+    /// Where there are errors, of whatever sort.
+    touched: Vec<String>,
 }
 
 impl<'a> Check<'a> {
     /// Nothing found yet.
     pub(crate) fn new(label: &'a str, root: &'a Node) -> Self {
-        Self { label, root, problems: Vec::new(), refused: BTreeSet::new() }
+        Self { label, root, problems: Vec::new(), refused: BTreeSet::new(), touched: Vec::new() }
     }
 
     /// An error about the value with this JSON pointer, at the deepest existing value on the way to it. Nothing is
@@ -34,7 +36,16 @@ impl<'a> Check<'a> {
     /// An error about something that a value lacks; there may be several.
     pub(crate) fn error_inside(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
         let at = self.root.at_pointer(pointer).at;
+        self.touched.push(pointer.to_owned());
         self.push(Severity::Error, at, message.into(), hint);
+    }
+
+    /// Whether the value with this pointer, or anything inside it, has an error.
+    pub(crate) fn has_error_in(&self, pointer: &str) -> bool {
+        self.touched
+            .iter()
+            .filter_map(|touched| touched.strip_prefix(pointer))
+            .any(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// A warning at a value.
@@ -51,6 +62,7 @@ impl<'a> Check<'a> {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
+        self.touched.push(format!("{pointer}/{key}"));
         let at = self.key_place(pointer, key);
         self.push(Severity::Error, at, message.into(), hint);
     }

@@ -153,6 +153,8 @@ impl<'a> Fold<'a> {
     fn syntax(&mut self, error: &saphyr_parser::ScanError) {
         let hint = if error.info().contains("tab") {
             "indent with spaces; YAML does not allow tabs there"
+        } else if error.info().contains("escape code") {
+            "write the character itself; JSON's surrogate pairs (\\ud83d\\ude00) are not characters in YAML"
         } else if error.info().contains("unknown anchor") {
             "aliases (`*name`) are not supported: write the value out; quote text that begins with `*`"
         } else {
