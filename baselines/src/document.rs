@@ -1,7 +1,7 @@
 //! Documents: from bytes to checked values, with every problem at its place.
 //!
 //! A file holds one or more YAML documents (JSON is YAML) with `kind`, `name` and `spec`. The path of a document is
-//! bytes → [`load`] (tree with places) → [`validate`] (JSON Schema generated from [`fragment`]) → checks between fields
+//! bytes → `load` (tree with places) → `validate` (JSON Schema generated from [`fragment`]) → checks between fields
 //! → value. What AWS prints ([`import_aws`]) is rewritten into our shape first and then goes the same way, so that both
 //! are checked by the same code. [`to_yaml`] is the way back.
 

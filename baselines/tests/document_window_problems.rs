@@ -276,8 +276,6 @@ fn targets_have_keys_that_windows_take() {
 #[test]
 fn names_are_unique_in_a_window() {
     insta::assert_snapshot!(told(&with("- type: INSTALL", "- type: INSTALL\n      name: scan")), @r"
-    w.yaml:19:7: error: task scan: the name is given twice
-    w.yaml:19:7: error: task scan: the name is given twice
     w.yaml:23:7: error: two tasks are called `scan`
       hint: give each a `name` of its own
     ");

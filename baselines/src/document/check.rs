@@ -40,6 +40,11 @@ impl<'a> Check<'a> {
         self.push(Severity::Error, at, message.into(), hint);
     }
 
+    /// What is wrong with this value was said at another one.
+    pub(crate) fn has_said_about(&mut self, pointer: &str) {
+        self.touched.push(pointer.to_owned());
+    }
+
     /// Whether the value with this pointer, or anything inside it, has an error.
     pub(crate) fn has_error_in(&self, pointer: &str) -> bool {
         self.touched
