@@ -114,7 +114,7 @@ fn earlier_task(pointer: &str, name: &str, root: &Node) -> Option<String> {
 
 fn action(pointer: &str, spec: TaskSpec, check: &mut Check<'_>) -> Option<TaskAction> {
     let mut needed = |field: &str, value: Option<String>| {
-        if value.is_none() {
+        if value.is_none() && !check.has_error_in(pointer) {
             let message = format!("a task of type {} needs `{field}`", word(spec.task_type));
             check.error_inside(pointer, message, Some(format!("add `{field}:`")));
         }

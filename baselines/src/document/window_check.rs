@@ -106,7 +106,10 @@ fn rules_of_the_window(window: &MaintenanceWindow, check: &mut Check<'_>) {
     let tasks: Vec<String> = (0..check.root.at_pointer("/spec/tasks").items().len())
         .map(|index| format!("/spec/tasks/{index}"))
         .collect();
-    let clean_tasks: Vec<bool> = tasks.iter().map(|pointer| !check.has_error_in(pointer)).collect();
+    // Tasks name targets: what is wrong with those is not the task's fault.
+    let clean_targets = !check.has_error_in("/spec/targets");
+    let clean_tasks: Vec<bool> =
+        tasks.iter().map(|pointer| clean_targets && !check.has_error_in(pointer)).collect();
     // A task without action is not in the window, so that numbers agree only if all are.
     let numbered = window.tasks.len() == tasks.len();
     for problem in window.problems() {
