@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::load::MAX_PROBLEMS;
 use super::node::{Node, Place};
-use super::problem::{Problem, Severity};
+use super::problem::{MAX_PROBLEMS, Problem, Severity, failed, in_order};
 
 /// Problems of one document so far.
 #[derive(Debug)]
@@ -16,12 +15,14 @@ pub(crate) struct Check<'a> {
     problems: Vec<Problem>,
     /// Values that an error was reported for; one error each, the first and most basic.
     refused: BTreeSet<String>,
+    /// Where there are errors, of whatever sort.
+    touched: Vec<String>,
 }
 
 impl<'a> Check<'a> {
     /// Nothing found yet.
     pub(crate) fn new(label: &'a str, root: &'a Node) -> Self {
-        Self { label, root, problems: Vec::new(), refused: BTreeSet::new() }
+        Self { label, root, problems: Vec::new(), refused: BTreeSet::new(), touched: Vec::new() }
     }
 
     /// An error about the value with this JSON pointer, at the deepest existing value on the way to it. Nothing is
@@ -35,7 +36,21 @@ impl<'a> Check<'a> {
     /// An error about something that a value lacks; there may be several.
     pub(crate) fn error_inside(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
         let at = self.root.at_pointer(pointer).at;
+        self.touched.push(pointer.to_owned());
         self.push(Severity::Error, at, message.into(), hint);
+    }
+
+    /// What is wrong with this value was said at another one.
+    pub(crate) fn has_said_about(&mut self, pointer: &str) {
+        self.touched.push(pointer.to_owned());
+    }
+
+    /// Whether the value with this pointer, or anything inside it, has an error.
+    pub(crate) fn has_error_in(&self, pointer: &str) -> bool {
+        self.touched
+            .iter()
+            .filter_map(|touched| touched.strip_prefix(pointer))
+            .any(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// A warning at a value.
@@ -52,6 +67,7 @@ impl<'a> Check<'a> {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
+        self.touched.push(format!("{pointer}/{key}"));
         let at = self.key_place(pointer, key);
         self.push(Severity::Error, at, message.into(), hint);
     }
@@ -74,7 +90,8 @@ impl<'a> Check<'a> {
     }
 
     fn push(&mut self, severity: Severity, at: Place, message: String, hint: Option<String>) {
-        if self.problems.len() >= MAX_PROBLEMS {
+        // Each severity has its own count: warnings must not keep an error out.
+        if self.problems.iter().filter(|problem| problem.severity == severity).count() >= MAX_PROBLEMS {
             return;
         }
         self.problems.push(Problem {
@@ -89,13 +106,12 @@ impl<'a> Check<'a> {
 
     /// Whether the document is refused.
     pub(crate) fn failed(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        failed(&self.problems)
     }
 
     /// Everything found, in the order of the source.
-    pub(crate) fn finish(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
-        self.problems
+    pub(crate) fn finish(self) -> Vec<Problem> {
+        in_order(self.problems)
     }
 }
 

@@ -11,6 +11,47 @@ use super::node::{Node, Tree};
 use super::problem::quoted;
 use super::suggest::did_you_mean;
 
+/// A document after validation, for the checks that follow.
+///
+/// A wrong field must not keep the rest of the document from being checked: people want all problems at once.
+#[derive(Debug)]
+pub(crate) struct Validated {
+    /// The document without the fields that nobody knows.
+    pub(crate) json: Value,
+    /// JSON pointers of what the schema refused.
+    wrong: Vec<String>,
+}
+
+impl Validated {
+    /// The document without what the schema refused. With `up` 0 the field nearest to each wrong value goes (not the
+    /// entry of a list, which would renumber the others), with 1 the field around that, and so on; fields of the spec
+    /// are the last.
+    pub(crate) fn without_wrong_fields(&self, up: usize) -> Value {
+        let mut json = self.json.clone();
+        for path in &self.wrong {
+            let fields = self.fields_on_the_way(path);
+            let Some((parent, key)) = fields.get(up.min(fields.len().saturating_sub(1))) else { continue };
+            if let Some(Value::Object(fields)) = json.pointer_mut(parent) {
+                fields.remove(&key.replace("~1", "/").replace("~0", "~"));
+            }
+        }
+        json
+    }
+
+    /// The fields inside the spec that lead to a value, innermost first, each as its mapping's pointer and its name.
+    fn fields_on_the_way<'p>(&self, path: &'p str) -> Vec<(&'p str, &'p str)> {
+        let mut fields = Vec::new();
+        let mut rest = path;
+        while let Some((parent, key)) = rest.rsplit_once('/') {
+            if parent.starts_with("/spec") && self.json.pointer(parent).is_some_and(Value::is_object) {
+                fields.push((parent, key));
+            }
+            rest = parent;
+        }
+        fields
+    }
+}
+
 /// A schema, ready for use.
 #[derive(Debug)]
 pub(crate) struct CompiledSchema {
@@ -27,11 +68,11 @@ impl CompiledSchema {
         }
     }
 
-    /// Reports everything in which the document differs from the schema. Returns the document as JSON without the
-    /// fields that nobody knows, so that further checks can run on the rest.
-    pub(crate) fn validate(&self, check: &mut Check<'_>) -> Value {
+    /// Reports everything in which the document differs from the schema.
+    pub(crate) fn validate(&self, check: &mut Check<'_>) -> Validated {
         let mut json = check.root.to_json();
         let mut unknown: Vec<(String, String)> = Vec::new();
+        let mut wrong: Vec<String> = Vec::new();
         {
             let errors: Vec<_> = self.validator.iter_errors(&json).collect();
             let wrong_type: Vec<String> = errors
@@ -47,6 +88,8 @@ impl CompiledSchema {
                 }
                 if let Kind::AdditionalProperties { unexpected } = error.kind() {
                     unknown.extend(unexpected.iter().map(|name| (path.to_owned(), name.clone())));
+                } else {
+                    wrong.push(path.to_owned());
                 }
                 self.report(check, error);
             }
@@ -56,7 +99,7 @@ impl CompiledSchema {
                 fields.remove(&name);
             }
         }
-        json
+        Validated { json, wrong }
     }
 
     fn report(&self, check: &mut Check<'_>, error: &ValidationError<'_>) {
