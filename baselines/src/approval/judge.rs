@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::filters::{Filters, Mismatch};
+use super::filters::{Filters, Mismatch, short};
 use super::names::NameList;
 use super::subject::Subject;
 use super::{EffectiveDate, Verdict, dates};
@@ -126,18 +126,18 @@ impl<'a> Judge<'a> {
             advisory: first,
             reason,
         };
-        if self.rejected.matches(&subject.named) {
-            return plain(Verdict::Rejected, "rejected_patches names it".to_owned());
+        if let Some(entry) = self.rejected.entry(&subject.named) {
+            return plain(Verdict::Rejected, format!("rejected_patches names it ({})", short(entry)));
         }
         let mut listed_but_not_security = false;
-        if self.approved.matches(&subject.named) {
+        if let Some(entry) = self.approved.entry(&subject.named) {
             // The flag exists on Linux only (reference 2.1); an advisory's class does not matter here.
             let takes_all = self.baseline.approved_patches_enable_non_security
                 || matches!(self.family, Family::Windows | Family::Macos);
             if subject.security || takes_all {
                 return Judgement {
                     level: self.baseline.approved_patches_compliance_level,
-                    ..plain(Verdict::Approved, "approved_patches names it".to_owned())
+                    ..plain(Verdict::Approved, format!("approved_patches names it ({})", short(entry)))
                 };
             }
             listed_but_not_security = true;
@@ -376,8 +376,8 @@ impl<'a> Judge<'a> {
                  sight is recorded or approved_patches names it (undated_patches: approve would take it now)"
             ),
             Timing::TooNew => format!(
-                "too new for rule {number} ({filters}): {date}, after its approve_until_date {days}; only a later \
-                 date there or approved_patches would include it"
+                "too new for rule {number} ({filters}): {date}, after its approve_until_date {days}; a later \
+                 one or approved_patches would include it"
             ),
         }
     }
@@ -400,7 +400,7 @@ impl<'a> Judge<'a> {
             .map(|(number, refusal)| match refusal {
                 Outcome::Mismatch(mismatch) => format!("rule {number} {}", mismatch.words()),
                 _ => format!(
-                    "rule {number} takes security updates only, this is none (enable_non_security would include it)"
+                    "rule {number} takes security updates only and this is none (enable_non_security would include it)"
                 ),
             })
             .collect();
