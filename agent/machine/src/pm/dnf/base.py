@@ -6,7 +6,18 @@
 import errno, fcntl, json, os, sys, time
 OUT = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
 os.dup2(2, 1)
+import logging
 import dnf, dnf.cli.cli, dnf.exceptions, dnf.subject, hawkey
+
+WORDS = []  # dnf's warnings, the reason behind a bare "all mirrors were tried"
+
+
+class Listener(logging.Handler):
+    def emit(self, record):
+        WORDS.append(record.getMessage())
+
+
+logging.getLogger("dnf").addHandler(Listener(logging.WARNING))
 
 
 def say(**fact):
@@ -31,8 +42,11 @@ def configured(cacheonly):
             # An ordinary user cannot write the index that dnf makes of the metadata; it is made in memory.
             dnf.sack.Sack.load_repo = lambda sack, repo, build_cache=False, **kind: hawkey.Sack.load_repo(
                 sack, repo, build_cache=False, **kind)
-    # As dnf-automatic does: plugins expect a command line to exist.
-    base.init_plugins(cli=dnf.cli.cli.Cli(base))
+    # Plugins expect a command line, as dnf-automatic gives them, and one that resolves: else versionlock stays off.
+    cli = dnf.cli.cli.Cli(base)
+    cli.demands.resolving = cli.demands.sack_activation = cli.demands.available_repos = True
+    cli.demands.plugin_filtering_enabled = True
+    base.init_plugins(cli=cli)
     base.pre_configure_plugins()
     base.read_all_repos()
     base.configure_plugins()

@@ -263,16 +263,25 @@ fn rpm_lines(said: &Said) -> Vec<String> {
     said.facts.iter().filter(|f| text(f, "fact") == "rpm").map(|f| text(f, "line")).collect()
 }
 
-/// The lines in which rpm or dnf blames this item's scriptlets or files.
+/// The lines in which rpm or dnf blames this item's scriptlets or files, with what the scriptlet said before.
 fn blamed(item: &Item, lines: &[String]) -> Vec<String> {
-    let without_epoch = item.to.split_once(':').map_or(item.to.as_str(), |(_, v)| v);
-    let full = format!("{}-{without_epoch}", item.name);
-    let blames = |l: &&String| {
-        let names_it = l.contains(&full) || l.split_whitespace().any(|w| w == item.name);
-        let complains = ["scriptlet", "error", "Error", "cpio", "failed"].iter().any(|w| l.contains(w));
-        names_it && complains
+    let (epoch, version) = item.to.split_once(':').unwrap_or(("0", &item.to));
+    // rpm writes the epoch if the package carries one, be it 0.
+    let full = [format!("{}-{version}", item.name), format!("{}-{epoch}:{version}", item.name)];
+    let complains = |l: &str| ["scriptlet", "error", "Error", "cpio", "failed"].iter().any(|w| l.contains(w));
+    let blames = |l: &str| {
+        complains(l) && (full.iter().any(|f| l.contains(f)) || l.split_whitespace().any(|w| w == item.name))
     };
-    let mut found: Vec<String> = lines.iter().filter(blames).map(|l| l.trim().to_owned()).collect();
+    let mut found: Vec<String> = Vec::new();
+    for (number, line) in lines.iter().enumerate().filter(|(_, l)| blames(l)) {
+        if found.is_empty() {
+            let own =
+                lines.iter().take(number).rev().take_while(|l| !complains(l) && !l.starts_with("warning:"));
+            found.extend(own.take(5).map(|l| l.trim().to_owned()));
+            found.reverse();
+        }
+        found.push(line.trim().to_owned());
+    }
     found.dedup();
     found
 }
@@ -318,5 +327,10 @@ mod tests {
         ];
         assert_eq!(blamed(&item("badpre", "3:1.1-1"), &lines).len(), 2);
         assert!(blamed(&item("bad", "1.1-1"), &lines).is_empty());
+        let lines = [
+            "no room".to_owned(),
+            "error: %prein(a-0:1-1.noarch) scriptlet failed, exit status 7".to_owned(),
+        ];
+        assert_eq!(blamed(&item("a", "1-1"), &lines), lines);
     }
 }

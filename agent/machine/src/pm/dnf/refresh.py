@@ -4,10 +4,11 @@ def refresh():
     for repo in list(base.repos.iter_enabled()):
         say(fact="repo", id=repo.id)
         repo._repo.expire()
+        WORDS.clear()
         try:
             repo.load()
         except dnf.exceptions.RepoError as e:
-            say(fact="bad", id=repo.id, why=str(e))
+            say(fact="bad", id=repo.id, why="; ".join([str(e)] + WORDS))
             repo.disable()
     # Also makes the indexes, so that an ordinary user's scan need not.
     try:

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::script::{REFRESH, Script, text};
+use super::transaction::one_line;
 use crate::host::{modified, read_bytes};
 use crate::pm::{OnProgress, PmError, Progress, RefreshReport};
 use crate::root::Root;
@@ -44,7 +45,8 @@ pub(super) fn refresh(root: &Root, progress: OnProgress<'_>) -> Result<RefreshRe
             }
         })?;
     let bad: Vec<serde_json::Value> = said.all(what, "bad")?;
-    let failed: Vec<(String, String)> = bad.iter().map(|f| (text(f, "id"), text(f, "why"))).collect();
+    let failed: Vec<(String, String)> =
+        bad.iter().map(|f| (text(f, "id"), one_line(&text(f, "why")))).collect();
     // Without the last line the script died on the way: nothing is known of the rest.
     said.typed::<serde_json::Value>(what, "refreshed")?;
     remember(root, &failed)?;

@@ -144,6 +144,10 @@ fn source(
     let later = |f: &&refresh::Failure| refreshed_at.is_none_or(|at| f.at > at);
     let next = "refresh the metadata as root (dnf makecache)";
     let why = match (&raw.failed, &repomd, refused.get(&raw.id).filter(later)) {
+        // dnf checks the cached files against repomd.xml, and says the same of absent and of damaged ones.
+        (Some(words), _, _) if words.contains("no cache for") => {
+            Some(format!("{words}: the metadata are absent or damaged; {next}"))
+        }
         (Some(words), _, _) => Some(format!("{words}; {next}")),
         (_, Err(e), _) => Some(format!("{e}; {next}")),
         (_, _, Some(failure)) => Some(format!("the last refresh failed: {}", failure.why)),

@@ -67,12 +67,14 @@ def resolved(base, wanted):
     installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
     changes = {}
     for item in base.transaction or ():
+        if item.action not in GAIN + LOSE:
+            continue
         p = item.pkg
         if item.action in GAIN:
             # For a kernel, which goes in beside the old one, the newest that is there.
             olds = sorted(installed.filter(name=p.name, arch=p.arch)) or sorted(installed.filter(name=p.name))
             changes[(p.name, p.arch, p.evr)] = olds[-1].evr if olds else None
-        elif item.action in LOSE:
+        else:
             changes[(p.name, p.arch, None)] = p.evr
     return changes
 
@@ -118,7 +120,10 @@ class Meter(dnf.callback.DownloadProgress):
         pass
 
     def end(self, payload, status, msg):
-        say(fact="fetched", name=str(payload), error=str(msg) if msg else "")
+        if msg:
+            WORDS.append("%s: %s" % (payload, msg))
+        else:
+            say(fact="fetched", name=str(payload))
 
 
 def free_rpm_lock():
@@ -238,7 +243,8 @@ def repair(base):
         for p in old:
             base.package_remove(p)
         base.resolve(allow_erasing=True)
-        others = [str(item) for item in base.transaction if item.pkg not in old]
+        others = [str(item.pkg) for item in base.transaction
+                  if item.action in GAIN or item.action in LOSE and item.pkg not in old]
         if others:
             say(fact="failed", why="taking out the older versions (%s) would also change %s" % (
                 ", ".join(map(str, old)), ", ".join(others)))
@@ -264,4 +270,4 @@ def main():
 try:
     main()
 except dnf.exceptions.Error as e:
-    say(fact="failed", why=str(e))
+    say(fact="failed", why="; ".join([str(e)] + WORDS[-5:]))
