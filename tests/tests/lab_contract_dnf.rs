@@ -2,6 +2,7 @@
 #![cfg(feature = "lab")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use patchflock_baselines::inventory::{Candidate, NativeAction, SourceState};
 use patchflock_baselines::os::OperatingSystem;
@@ -242,8 +243,9 @@ fn an_ordinary_user_sees_the_same_as_root() {
     .concat();
     lab.root.write("/srv/scan.py", script).unwrap();
     let run = |user: &str| {
-        let line =
-            format!("setpriv --reuid={user} --clear-groups env HOME=/tmp /usr/bin/python3 -IB /srv/scan.py");
+        let line = format!(
+            "setpriv --reuid={user} --clear-groups env HOME=/tmp /usr/bin/python3 -IB /srv/scan.py 5"
+        );
         lab.root.ok(&line).unwrap()
     };
     assert_eq!(run("nobody"), run("root"));
@@ -398,6 +400,54 @@ fn a_kernel_goes_in_beside_the_old_one() {
     assert_eq!(lab.installed(), "kernel-5.14.0-1 kernel-5.14.1-1");
     let scan = lab.scan();
     assert!(scan.candidates.is_empty() && scan.installed.iter().all(|p| !p.auto && !p.broken));
+}
+
+#[test]
+fn the_oldest_kernel_goes_by_the_administrators_limit() {
+    let kernel = |v: &str| rpm("kernel", v).tag("Provides", "installonlypkg(kernel)");
+    let old = vec![kernel("5.1"), kernel("5.2")];
+    let lab = Lab::new(old, "kernel-5.1 kernel-5.2", vec![kernel("5.3")], Vec::new());
+    lab.root.ok("sed -i s/installonly_limit=3/installonly_limit=2/ /etc/dnf/dnf.conf").unwrap();
+    let plan = lab.plan(&[("kernel", "5.3-1")]);
+    assert_eq!(plan.items.len(), 1);
+    assert_eq!(results(&lab.fetch_and_install(&plan))["kernel"], "installed");
+    assert_eq!(lab.installed(), "kernel-5.2-1 kernel-5.3-1");
+}
+
+#[test]
+fn a_version_older_than_the_installed_one_is_never_a_downgrade() {
+    let lab = Lab::new(vec![rpm("a", "1.0"), rpm("a", "1.1")], "a-1.0", Vec::new(), Vec::new());
+    let plan = lab.plan(&[("a", "1.1-1")]);
+    lab.root.ok("dnf -y upgrade a").unwrap();
+    let refused = lab.simulate(&[("a", "1.0-1")]).refused;
+    assert!(refused[0].why.contains("is installed, which is newer"), "{refused:?}");
+    let mut stale = plan;
+    stale.items[0].to = "1.0-1".into();
+    let e = lab.dnf.install(&stale, &mut |_| {}).unwrap_err();
+    assert!(matches!(&e, PmError::NotThePlan { difference } if difference.contains("newer")), "{e}");
+}
+
+#[test]
+fn a_lock_that_is_held_is_waited_for_and_then_named() {
+    let lab = ordinary();
+    let plan = lab.plan(&[("tool", "1.1-1")]);
+    lab.dnf.fetch(&plan, &mut |_| {}).unwrap();
+    let hold = "import fcntl, time; f = open('/var/lib/rpm/.rpm.lock', 'a'); fcntl.lockf(f, fcntl.LOCK_EX); \
+                open('/tmp/held', 'w'); time.sleep(1000)";
+    lab.root.ok(&format!("/usr/bin/python3 -c \"{hold}\" > /dev/null 2>&1 & echo $! > /tmp/pid")).unwrap();
+    let held = || lab.root.at("/tmp/held").exists();
+    patchflock_tests::lab::door::wait("the lock to be held", Duration::from_secs(20), held).unwrap();
+    let impatient = lab.dnf.clone().lock_wait(Duration::from_millis(300));
+    let e = impatient.install(&plan, &mut |_| {}).unwrap_err();
+    assert!(matches!(e, PmError::Locked { .. }), "{e}");
+    lab.root.ok("kill $(cat /tmp/pid)").unwrap();
+    assert_eq!(results(&lab.dnf.install(&plan, &mut |_| {}).unwrap())["tool"], "installed");
+
+    lab.root.ok("sleep 1000 > /dev/null 2>&1 & echo -n $! > /var/cache/dnf/metadata_lock.pid").unwrap();
+    let e = impatient.scan().unwrap_err();
+    let pid = lab.root.read("/var/cache/dnf/metadata_lock.pid").unwrap();
+    assert!(matches!(&e, PmError::Locked { holder, .. } if holder.contains(&pid)), "{e}");
+    lab.root.ok("kill $(cat /var/cache/dnf/metadata_lock.pid)").unwrap();
 }
 
 #[test]

@@ -37,7 +37,8 @@ def configured(cacheonly):
     conf.exit_on_lock = True
     if cacheonly:
         conf.cacheonly = True
-        conf.cachedir = conf.system_cachedir
+        if os.geteuid() and conf._get_priority("cachedir") == dnf.conf.PRIO_DEFAULT:
+            conf.cachedir = conf.system_cachedir
         if not os.access(conf.cachedir, os.W_OK):
             # An ordinary user cannot write the index that dnf makes of the metadata; it is made in memory.
             dnf.sack.Sack.load_repo = lambda sack, repo, build_cache=False, **kind: hawkey.Sack.load_repo(
@@ -56,8 +57,11 @@ def configured(cacheonly):
     return base
 
 
-def loaded(base, wait):
-    """Fills the sack, waiting at most `wait` seconds for another dnf; returns {repository id: why it failed}."""
+WAIT = float(sys.argv[1])  # seconds that another program's lock is waited for
+
+
+def loaded(base):
+    """Fills the sack, waiting a while for another dnf; returns {repository id: why it failed}."""
     failed = {}
     for repo in list(base.repos.iter_enabled()):
         try:
@@ -65,7 +69,7 @@ def loaded(base, wait):
         except dnf.exceptions.RepoError as e:
             failed[repo.id] = str(e)
             repo.disable()
-    until = time.monotonic() + wait
+    until = time.monotonic() + WAIT
     while True:
         try:
             before = {r.id for r in base.repos.iter_enabled()}
@@ -73,7 +77,7 @@ def loaded(base, wait):
             break
         except dnf.exceptions.LockError as e:
             if time.monotonic() > until:
-                say(fact="locked", holder=str(e), waited=wait)
+                say(fact="locked", holder=str(e), waited=int(WAIT))
                 sys.exit(0)
             time.sleep(0.5)
         except dnf.exceptions.RepoError as e:

@@ -59,7 +59,7 @@ def scan():
         # A scan writes nothing, not even hawkey's log.
         base.conf.logdir, dnf.const.LOG_HAWKEY = "/dev", "null"
     enabled = list(base.repos.iter_enabled())
-    failed = loaded(base, wait=60)
+    failed = loaded(base)
     for r in enabled:
         say(fact="source", id=r.id, name=r.name, cache=r._repo.getCachedir(), failed=failed.get(r.id))
 
