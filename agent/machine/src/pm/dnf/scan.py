@@ -40,12 +40,12 @@ def native(base, newest):
         base.upgrade_all()
         base.resolve()
         for item in base.transaction:
-            p = item.pkg
             if item.action in (dnf.transaction.PKG_UPGRADE, dnf.transaction.PKG_INSTALL):
+                p = item.pkg
                 # A new kernel is an install beside the old one and still an upgrade.
                 line(p, "upgrade" if p.name in newest else "install", p.evr)
             elif item.action in (dnf.transaction.PKG_ERASE, dnf.transaction.PKG_OBSOLETED):
-                line(p, "remove", "")
+                line(item.pkg, "remove", "")
     except dnf.exceptions.DepsolveError as e:
         print("patchflock: dnf upgrade cannot be resolved: %s" % e, file=sys.stderr)
     for (name, arch), (action, to) in sorted(lines.items()):
@@ -59,7 +59,7 @@ def scan():
         # A scan writes nothing, not even hawkey's log.
         base.conf.logdir, dnf.const.LOG_HAWKEY = "/dev", "null"
     enabled = list(base.repos.iter_enabled())
-    failed = loaded(base, wait=60)
+    failed = loaded(base)
     for r in enabled:
         say(fact="source", id=r.id, name=r.name, cache=r._repo.getCachedir(), failed=failed.get(r.id))
 
