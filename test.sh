@@ -39,6 +39,7 @@ log=$(mktemp -d)
 mkdir "$log/tmp"
 failed_steps=()
 cannot_run=()
+not_run=()
 child=
 lab_bin=
 as_root=()
@@ -152,6 +153,12 @@ fi
 if [ "$tier" != lab ]; then
     step fmt cargo fmt --all --check
     step clippy cargo clippy --workspace --all-targets --all-features -- -D warnings
+    if cargo deny --version > /dev/null 2>&1; then
+        step deny cargo deny --all-features check licenses bans sources
+    else
+        # Building it takes longer than the whole tier.
+        not_run+=("deny: licences and sources of crates; \`cargo install --locked cargo-deny\` makes it run")
+    fi
     step fast-tests cargo test --workspace --no-fail-fast
 fi
 
@@ -211,6 +218,10 @@ failed=$(sum failed)
 if [ ${#cannot_run[@]} -gt 0 ]; then
     say "cannot run here, because $lab_refusal"
     printf '  %s\n' "${cannot_run[@]}"
+fi
+if [ ${#not_run[@]} -gt 0 ]; then
+    say "not run"
+    printf '  %s\n' "${not_run[@]}"
 fi
 if [ ${#failed_steps[@]} -gt 0 ]; then
     say "failed steps"
