@@ -25,4 +25,5 @@ pub mod rpm;
 
 pub mod claim;
 pub mod door;
+mod host;
 pub mod mirror;

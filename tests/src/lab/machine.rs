@@ -12,8 +12,9 @@ use patchflock_machine::exec::{Command, Output};
 use patchflock_machine::root::Root;
 
 use super::base::{Base, Family};
-use super::claim::{self, Claim, PREFIX, make_namespace};
+use super::claim::{Claim, PREFIX};
 use super::door;
+use super::host::{self, make_namespace};
 use super::network::Network;
 use super::root::RootDir;
 
@@ -134,7 +135,7 @@ impl Machine {
     /// The process on the host that is the machine's first, to enter it with `nsenter`. `None` if it is off.
     pub fn leader(&self) -> Option<i32> {
         // The control group also holds nspawn, which lives in the host's process namespace: one number there, two here.
-        claim::group_processes(self.name()).into_iter().find(|pid| {
+        host::group_processes(self.name()).into_iter().find(|pid| {
             fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|s| {
                 s.lines()
                     .find_map(|l| l.strip_prefix("NSpid:"))
@@ -195,7 +196,7 @@ impl Machine {
             // The signal that means "power off" to systemd.
             door::ok("kill", ["-s", "RTMIN+4", &leader.to_string()])?;
         }
-        door::wait("the machine to be off", BOOT, || claim::group_processes(self.name()).is_empty())
+        door::wait("the machine to be off", BOOT, || host::group_processes(self.name()).is_empty())
             .with_context(|| self.last_words())
     }
 
@@ -204,7 +205,7 @@ impl Machine {
     /// # Errors
     /// Something survives.
     pub fn power_cut(&self) -> Result<()> {
-        claim::kill_group(self.name())
+        host::kill_group(self.name())
     }
 
     /// Turns it on and waits until all its services run.
@@ -259,8 +260,8 @@ impl Machine {
     /// in the machine's control group: it outlives `./lab up`, and a power cut takes it along.
     fn supervise(&self) -> Result<()> {
         let (name, dir) = (self.name(), self.root.claim().dir());
-        claim::make_nspawn_places()?;
-        let groups = claim::make_cgroups(name)?;
+        host::make_nspawn_places()?;
+        let groups = host::make_cgroups(name)?;
         let mut script = String::new();
         for group in groups {
             script.push_str(&format!("echo $$ > {}/cgroup.procs || exit 1\n", group.display()));

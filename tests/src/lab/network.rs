@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::claim::{Claim, PREFIX, lock_file, make_namespace, state_dir};
+use super::claim::{Claim, PREFIX, lock_file, state_dir};
 use super::door;
+use super::host::make_namespace;
 
 /// The address of the switch itself, where [`super::http::Server::in_network`] listens.
 pub const GATEWAY: &str = "10.77.0.1";
