@@ -1,0 +1,153 @@
+//! Small Debian packages made on the spot.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::door;
+
+/// A package in one version, to be built.
+#[derive(Debug, Clone)]
+pub struct Deb {
+    name: String,
+    version: String,
+    fields: BTreeMap<String, String>,
+    files: BTreeMap<String, (String, u32)>,
+    conffiles: Vec<String>,
+    scripts: BTreeMap<String, String>,
+}
+
+impl Deb {
+    /// An empty package for all architectures, of section `misc` and priority `optional`.
+    pub fn new(name: &str, version: &str) -> Self {
+        let fields = [
+            ("Architecture", "all"),
+            ("Maintainer", "Patchflock lab <lab@localhost>"),
+            ("Section", "misc"),
+            ("Priority", "optional"),
+            ("Description", "made by the lab"),
+        ];
+        Self {
+            name: name.into(),
+            version: version.into(),
+            fields: fields.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            files: BTreeMap::new(),
+            conffiles: Vec::new(),
+            scripts: BTreeMap::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Sets any control field, such as `Phased-Update-Percentage`, `Source`, `Conflicts` or `Essential`.
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        self.fields.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets `Depends`.
+    pub fn depends(self, value: &str) -> Self {
+        self.field("Depends", value)
+    }
+
+    /// Sets `Priority`: required, important, standard, optional, extra.
+    pub fn priority(self, value: &str) -> Self {
+        self.field("Priority", value)
+    }
+
+    /// Sets `Section`.
+    pub fn section(self, value: &str) -> Self {
+        self.field("Section", value)
+    }
+
+    /// Sets the share of machines that apt offers this version to.
+    pub fn phased(self, percent: u8) -> Self {
+        self.field("Phased-Update-Percentage", &percent.to_string())
+    }
+
+    /// Adds a file at an absolute path.
+    pub fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.insert(path.into(), (content.into(), 0o644));
+        self
+    }
+
+    /// Adds a program at an absolute path.
+    pub fn program(mut self, path: &str, content: &str) -> Self {
+        self.files.insert(path.into(), (content.into(), 0o755));
+        self
+    }
+
+    /// Adds a file that belongs to the administrator once it is installed.
+    pub fn conffile(mut self, path: &str, content: &str) -> Self {
+        self.conffiles.push(path.into());
+        self.file(path, content)
+    }
+
+    /// Adds a maintainer script, `preinst`, `postinst`, `prerm` or `postrm`, written for `/bin/sh`.
+    pub fn script(mut self, name: &str, body: &str) -> Self {
+        self.scripts.insert(name.into(), format!("#!/bin/sh\n{body}\n"));
+        self
+    }
+
+    /// File name in a pool.
+    pub fn file_name(&self) -> String {
+        let version = self.version.split_once(':').map_or(self.version.as_str(), |(_, v)| v);
+        let arch = self.fields.get("Architecture").map_or("all", String::as_str);
+        format!("{}_{version}_{arch}.deb", self.name)
+    }
+
+    /// The control paragraph, with a line end.
+    pub fn control(&self) -> String {
+        let mut text = format!("Package: {}\nVersion: {}\n", self.name, self.version);
+        for (name, value) in &self.fields {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
+        text
+    }
+
+    /// Builds it into the directory, under [`Deb::file_name`].
+    ///
+    /// # Errors
+    /// dpkg-deb refuses it or is missing.
+    pub fn build(&self, into: &Path) -> Result<()> {
+        let tree = tempfile::tempdir()?;
+        // The temporary directory is private; a package's top directory is not.
+        fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755))?;
+        let put = |path: &str, content: &str, mode: u32| -> Result<()> {
+            let Some(relative) = path.strip_prefix('/') else {
+                bail!("{path} of {} is not absolute", self.name)
+            };
+            let place = tree.path().join(relative);
+            if let Some(parent) = place.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(&place, content).with_context(|| place.display().to_string())?;
+            Ok(fs::set_permissions(&place, fs::Permissions::from_mode(mode))?)
+        };
+        put("/DEBIAN/control", &self.control(), 0o644)?;
+        if !self.conffiles.is_empty() {
+            put("/DEBIAN/conffiles", &(self.conffiles.join("\n") + "\n"), 0o644)?;
+        }
+        for (name, body) in &self.scripts {
+            put(&format!("/DEBIAN/{name}"), body, 0o755)?;
+        }
+        for (path, (content, mode)) in &self.files {
+            put(path, content, *mode)?;
+        }
+        let (from, to) =
+            (tree.path().display().to_string(), into.join(self.file_name()).display().to_string());
+        door::ok("dpkg-deb", ["--root-owner-group", "-Zgzip", "-z1", "--build", &from, &to])?;
+        Ok(())
+    }
+}
