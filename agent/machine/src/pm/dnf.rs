@@ -1,0 +1,99 @@
+//! dnf 4 behind [`super::PackageManager`].
+//!
+//! What dnf can be asked for only in words (its command line has no machine-readable output) is asked through its
+//! Python API by three small embedded scripts; advisories come from the cached repodata, and what became of a
+//! package from rpm. dnf 5 and yum 3 are refused. Parts: `script` runs the scripts, `scan` (with `metadata`,
+//! `updateinfo`, `evidence`), `refresh`, `transaction`
+//! (simulate, fetch), `install`, `repair`; `database` asks rpm.
+//!
+//! Amazon Linux 2023 locks its repositories to the release that is installed (`releasever` in /etc/dnf/vars or of
+//! the system-release package). Versions of later releases are seen only when dnf is configured with
+//! `releasever=latest`; asking for them in spite of the lock, as AWS does (reference 1.6 point 12), is not done.
+
+mod database;
+mod evidence;
+mod install;
+mod metadata;
+mod refresh;
+mod repair;
+mod scan;
+mod script;
+mod transaction;
+mod updateinfo;
+
+use patchflock_baselines::plan::{Plan, Simulation, Target};
+
+use super::{InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
+use crate::host::{exists, real_name};
+use crate::root::Root;
+
+/// dnf 4 of one system.
+#[derive(Debug, Clone)]
+pub struct Dnf {
+    root: Root,
+}
+
+impl Dnf {
+    /// dnf of the system in `root`; whether it is there shows at the first call ([`PmError::NoTool`]).
+    pub fn new(root: Root) -> Self {
+        Self { root }
+    }
+}
+
+impl PackageManager for Dnf {
+    fn name(&self) -> &'static str {
+        "dnf"
+    }
+
+    fn refresh(&self, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
+        refresh::refresh(&self.root, progress)
+    }
+
+    fn scan(&self) -> Result<Scan, PmError> {
+        scan::scan(&self.root)
+    }
+
+    fn simulate(&self, targets: &[Target]) -> Result<Simulation, PmError> {
+        transaction::simulate(&self.root, targets)
+    }
+
+    fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
+        transaction::fetch(&self.root, plan, progress)
+    }
+
+    fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
+        install::install(&self.root, plan, progress)
+    }
+
+    fn repair(&self) -> Result<Option<String>, PmError> {
+        repair::repair(&self.root)
+    }
+}
+
+/// The dnf 4 program of this system, or why there is none that can be used.
+pub(crate) fn which(root: &Root) -> Result<&'static str, String> {
+    for (path, name) in [("/usr/bin/dnf-3", "dnf-3"), ("/usr/bin/dnf", "dnf"), ("/usr/bin/yum", "yum")] {
+        match real_name(root, path).as_deref() {
+            Some("dnf-3" | "dnf-2" | "dnf4") => return Ok(name),
+            Some("dnf5") => {
+                return Err(format!(
+                    "{} is dnf5, which is not supported yet (dnf 4 is)",
+                    root.path(path).display()
+                ));
+            }
+            // Debian and old Fedora ship the program itself as `dnf`.
+            Some("dnf") => return Ok(name),
+            Some("yum") => {
+                return Err(format!(
+                    "{} is yum 3, which is not supported yet (dnf 4 is)",
+                    root.path(path).display()
+                ));
+            }
+            _ => {}
+        }
+    }
+    if exists(root, "/usr/bin/microdnf") {
+        return Err("only microdnf is installed, which cannot be asked for advisories; install dnf".into());
+    }
+    Err(format!("there is no dnf in {}; install dnf 4", root.path("/usr/bin").display()))
+}

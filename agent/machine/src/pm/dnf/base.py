@@ -1,0 +1,79 @@
+# Shared first part of the scripts that patchflock runs with dnf's own Python (`dnf.Base`, the public API).
+#
+# Why a script: dnf 4 has no machine-readable output, and one process with the API costs what one `dnf` command
+# costs. The script reads dnf's configuration as dnf does and prints JSON lines on what was standard output;
+# whatever dnf and its plugins print goes to standard error.
+import errno, fcntl, json, os, sys, time
+OUT = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+os.dup2(2, 1)
+import dnf, dnf.cli.cli, dnf.exceptions, dnf.subject, hawkey
+
+
+def say(**fact):
+    OUT.write(json.dumps(fact) + "\n")
+    if fact["fact"] not in ("installed", "candidate"):
+        OUT.flush()
+
+
+def configured(cacheonly):
+    """dnf's configuration, variables, plugins and repositories; the system's cache also for an ordinary user."""
+    base = dnf.Base()
+    conf = base.conf
+    conf.read(priority=dnf.conf.PRIO_MAINCONFIG)
+    conf.substitutions.update_from_etc("/", varsdir=conf.varsdir)
+    if conf.releasever is None:
+        conf.releasever = dnf.rpm.detect_releasever("/")
+    conf.exit_on_lock = True
+    if cacheonly:
+        conf.cacheonly = True
+        conf.cachedir = conf.system_cachedir
+        if not os.access(conf.cachedir, os.W_OK):
+            # An ordinary user cannot write the index that dnf makes of the metadata; it is made in memory.
+            dnf.sack.Sack.load_repo = lambda sack, repo, build_cache=False, **kind: hawkey.Sack.load_repo(
+                sack, repo, build_cache=False, **kind)
+    # As dnf-automatic does: plugins expect a command line to exist.
+    base.init_plugins(cli=dnf.cli.cli.Cli(base))
+    base.pre_configure_plugins()
+    base.read_all_repos()
+    base.configure_plugins()
+    if cacheonly:
+        for repo in base.repos.values():
+            repo._repo.setSyncStrategy(dnf.repo.SYNC_ONLY_CACHE)
+    return base
+
+
+def loaded(base, wait):
+    """Fills the sack, waiting at most `wait` seconds for another dnf; returns {repository id: why it failed}."""
+    failed = {}
+    for repo in list(base.repos.iter_enabled()):
+        try:
+            repo.load()
+        except dnf.exceptions.RepoError as e:
+            failed[repo.id] = str(e)
+            repo.disable()
+    until = time.monotonic() + wait
+    while True:
+        try:
+            before = {r.id for r in base.repos.iter_enabled()}
+            base.fill_sack()
+            break
+        except dnf.exceptions.LockError as e:
+            if time.monotonic() > until:
+                say(fact="locked", holder=str(e), waited=wait)
+                sys.exit(0)
+            time.sleep(0.5)
+        except dnf.exceptions.RepoError as e:
+            # Damaged metadata; dnf names the repository only in words.
+            broken = [i for i in before if "'%s'" % i in str(e)]
+            if not broken:
+                raise
+            for i in broken:
+                failed[i] = str(e)
+                base.repos[i].disable()
+    for i in before - {r.id for r in base.repos.iter_enabled()}:
+        failed.setdefault(i, "dnf cannot load its metadata")
+    return failed
+
+
+def named(pkg, **more):
+    return dict(name=pkg.name, arch=pkg.arch, version=pkg.evr, **more)

@@ -1,0 +1,322 @@
+//! Installing a plan, and finding out what became of it.
+//!
+//! One transaction for everything. If rpm's test refuses it, test transactions (which change nothing) are bisected
+//! for the culprits and the rest is installed; if packages fail while rpm works, what rpm does not blame is tried
+//! once more. Scriptlets of `%post` that fail leave the package installed: rpm only warns, and so does the log.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use patchflock_baselines::plan::{Item, Plan, Role, Target};
+use serde_json::Value;
+
+use super::database::Database;
+use super::script::{Said, decisive, text};
+use super::transaction::{arguments, needs_root, nevra, one_line, pending, percent, run};
+use super::updateinfo::Nevra;
+use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
+use crate::root::Root;
+
+/// Output kept for the record.
+const LOG: usize = 256 << 10;
+
+pub(super) fn install(root: &Root, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
+    needs_root("installing packages")?;
+    let pending = pending(root, plan)?;
+    let mut run_ = Run { root, progress, report: InstallReport::default(), why: HashMap::new() };
+    if !pending.is_empty() {
+        (run_.progress)(Progress::Phase("Installing".into()));
+        run_.all(&pending)?;
+    }
+    let after = Database::read(root)?;
+    let Run { mut report, why, .. } = run_;
+    for item in &plan.items {
+        let key = nevra(item);
+        let result = if after.has(&key) {
+            OutcomeKind::Installed
+        } else {
+            let why = why.get(&key).cloned();
+            OutcomeKind::Failed {
+                why: why.unwrap_or_else(|| "rpm did not install it and names no reason".into()),
+            }
+        };
+        let target = Target { name: key.name, arch: key.arch, version: key.version };
+        report.outcomes.push(Outcome { target, from: item.from.clone(), result });
+    }
+    Ok(report)
+}
+
+/// One installation.
+struct Run<'a, 'p> {
+    root: &'a Root,
+    progress: OnProgress<'p>,
+    report: InstallReport,
+    /// Why an item failed.
+    why: HashMap<Nevra, String>,
+}
+
+impl Run<'_, '_> {
+    /// The whole plan; where something breaks, the rest without it.
+    fn all(&mut self, pending: &[&Item]) -> Result<(), PmError> {
+        let said = self.script("install", arguments(pending, |_| true)?)?;
+        let missing = self.missing(pending)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let error = error_of(&said);
+        let nobody_blamed = self.blame(&missing, &said).len() == missing.len();
+        if missing.len() == pending.len() && nobody_blamed && !error.is_empty() {
+            // rpm's own test refused the transaction: nothing was changed, look for who is to blame.
+            self.without_culprits(&missing, &error)?;
+        } else {
+            self.rest(&missing, &said)?;
+        }
+        self.restore_marks(pending)
+    }
+
+    fn missing<'i>(&self, items: &[&'i Item]) -> Result<Vec<&'i Item>, PmError> {
+        let after = Database::read(self.root)?;
+        Ok(items.iter().copied().filter(|i| !after.has(&nevra(i))).collect())
+    }
+
+    /// Some packages failed while rpm worked. Those that rpm names stay out, the others are tried once more.
+    fn rest(&mut self, missing: &[&Item], said: &Said) -> Result<(), PmError> {
+        let others = self.blame(missing, said);
+        if others.is_empty() || others.len() == missing.len() {
+            return Ok(());
+        }
+        match self.script("part", arguments(&others, |_| true)?) {
+            Ok(_) => Ok(()),
+            Err(PmError::NotThePlan { difference }) => {
+                for item in others {
+                    self.why
+                        .insert(nevra(item), format!("it depends on a package that failed: {difference}"));
+                }
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Notes why each of these failed; returns those that nobody blames.
+    fn blame<'i>(&mut self, missing: &[&'i Item], said: &Said) -> Vec<&'i Item> {
+        let lines = rpm_lines(said);
+        let mut others = Vec::new();
+        for item in missing {
+            let blame = blamed(item, &lines);
+            if blame.is_empty() {
+                others.push(*item);
+            }
+            let words = if blame.is_empty() { error_of(said) } else { blame.join(" | ") };
+            self.why.insert(nevra(item), or_no_reason(words));
+        }
+        others
+    }
+
+    /// dnf forgets the reasons of a transaction in which something failed: what came in as a dependency would count
+    /// as asked for by the administrator. What was there before keeps its mark.
+    fn restore_marks(&mut self, pending: &[&Item]) -> Result<(), PmError> {
+        let after = Database::read(self.root)?;
+        let new =
+            |i: &&&Item| i.from.is_none() && matches!(i.role, Role::PulledIn { .. }) && after.has(&nevra(i));
+        let names: Vec<String> =
+            pending.iter().filter(new).map(|i| format!("{}-{}.{}", i.name, i.to, i.arch)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let command = crate::exec::Command::new(self.root, "dnf")
+            .args(["-C", "-q", "mark", "remove"])
+            .args(&names)
+            .deadline(Duration::from_secs(600))
+            .uninterruptible();
+        let what = command.display();
+        let out = command.run()?;
+        if out.success() {
+            Ok(())
+        } else {
+            // The packages are installed: a wrong mark must not hide that.
+            self.report.log.push_str(&format!("{what}: {}\n", decisive(&out.stderr_text())));
+            Ok(())
+        }
+    }
+
+    /// Bisects with rpm's test transactions, which change nothing, then installs what passes together.
+    fn without_culprits(&mut self, missing: &[&Item], error: &str) -> Result<(), PmError> {
+        let approved: Vec<&Item> =
+            missing.iter().copied().filter(|i| matches!(i.role, Role::Approved { .. })).collect();
+        let mut good: Vec<&Item> = Vec::new();
+        let mut bad: HashSet<Nevra> = HashSet::new();
+        let mut queue = vec![approved];
+        while let Some(chunk) = queue.pop() {
+            if chunk.is_empty() {
+                continue;
+            }
+            let wanted: HashSet<Nevra> = good.iter().chain(&chunk).map(|i| nevra(i)).collect();
+            let words = self.test(missing, &wanted, &bad)?;
+            match (words, chunk.as_slice()) {
+                (None, _) => good.extend(chunk),
+                (Some(words), [item]) => {
+                    bad.insert(nevra(item));
+                    self.why.insert(nevra(item), words);
+                }
+                (Some(_), _) => {
+                    let (first, second) = chunk.split_at(chunk.len() / 2);
+                    queue.push(second.to_vec());
+                    queue.push(first.to_vec());
+                }
+            }
+        }
+        for item in missing {
+            let role = &item.role;
+            if matches!(role, Role::PulledIn { .. }) {
+                self.why.insert(nevra(item), "no package that needs it could be installed".into());
+            }
+        }
+        if good.is_empty() {
+            return Ok(());
+        }
+        if bad.is_empty() {
+            // Each passes the test and together they passed too: what failed was not a package.
+            for item in missing {
+                self.why.insert(nevra(item), or_no_reason(error.to_owned()));
+            }
+            return Ok(());
+        }
+        let wanted: HashSet<Nevra> = good.iter().map(|i| nevra(i)).collect();
+        let list: Vec<&Item> = missing.iter().copied().filter(|i| !bad.contains(&nevra(i))).collect();
+        let said = match self.script("part", arguments(&list, |i| wanted.contains(&nevra(i)))?) {
+            Err(PmError::NotThePlan { difference }) => {
+                for item in good {
+                    self.why.insert(nevra(item), difference.clone());
+                }
+                return Ok(());
+            }
+            other => other?,
+        };
+        let left = self.missing(&good)?;
+        if left.is_empty() || left.len() == good.len() {
+            self.blame(&left, &said);
+            Ok(())
+        } else {
+            self.rest(&left, &said)
+        }
+    }
+
+    /// Tests the `wanted` part; `None`: rpm would take it, else why not.
+    fn test(
+        &mut self,
+        of: &[&Item],
+        wanted: &HashSet<Nevra>,
+        without: &HashSet<Nevra>,
+    ) -> Result<Option<String>, PmError> {
+        let list: Vec<&Item> = of.iter().copied().filter(|i| !without.contains(&nevra(i))).collect();
+        match self.script("test", arguments(&list, |i| wanted.contains(&nevra(i)))?) {
+            Ok(said) => Ok(said.fact("error").map(|_| or_no_reason(error_of(&said)))),
+            Err(PmError::NotThePlan { difference }) => Ok(Some(difference)),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn script(&mut self, mode: &'static str, args: Vec<String>) -> Result<Said, PmError> {
+        let what = if mode == "test" { "testing with dnf's Python" } else { "installing with dnf's Python" };
+        let progress = &mut *self.progress;
+        let said = run(self.root, what, mode, args, |fact| {
+            if mode != "test" && text(fact, "fact") == "progress" {
+                progress(Progress::Package { name: text(fact, "name"), what: text(fact, "what") });
+                let number = |f: &str| fact.get(f).and_then(Value::as_u64).unwrap_or_default();
+                progress(Progress::Percent(percent(number("done"), number("total"))));
+            }
+        })?;
+        self.record(mode, &said);
+        said.typed::<Value>(what, "end")?;
+        Ok(said)
+    }
+
+    /// Keeps the words, bounded, and the configuration files that were left alone.
+    fn record(&mut self, mode: &str, said: &Said) {
+        let mut add = |line: &str| {
+            if self.report.log.len() + line.len() < LOG {
+                self.report.log.push_str(line);
+                self.report.log.push('\n');
+            }
+        };
+        for line in rpm_lines(said) {
+            add(&line);
+            if mode != "test"
+                && let Some(path) = kept_conffile(&line)
+                && !self.report.kept_conffiles.contains(&path)
+            {
+                self.report.kept_conffiles.push(path);
+            }
+        }
+        said.words.lines().for_each(add);
+    }
+}
+
+/// dnf's error, on one line; empty where there is none.
+fn error_of(said: &Said) -> String {
+    said.fact("error").map(|f| one_line(&text(f, "why"))).unwrap_or_default()
+}
+
+/// What rpm and its scriptlets said.
+fn rpm_lines(said: &Said) -> Vec<String> {
+    said.facts.iter().filter(|f| text(f, "fact") == "rpm").map(|f| text(f, "line")).collect()
+}
+
+/// The lines in which rpm or dnf blames this item's scriptlets or files.
+fn blamed(item: &Item, lines: &[String]) -> Vec<String> {
+    let without_epoch = item.to.split_once(':').map_or(item.to.as_str(), |(_, v)| v);
+    let full = format!("{}-{without_epoch}", item.name);
+    let blames = |l: &&String| {
+        let names_it = l.contains(&full) || l.split_whitespace().any(|w| w == item.name);
+        let complains = ["scriptlet", "error", "Error", "cpio", "failed"].iter().any(|w| l.contains(w));
+        names_it && complains
+    };
+    let mut found: Vec<String> = lines.iter().filter(blames).map(|l| l.trim().to_owned()).collect();
+    found.dedup();
+    found
+}
+
+/// `warning: /etc/x created as /etc/x.rpmnew` → `/etc/x`.
+fn kept_conffile(line: &str) -> Option<String> {
+    let (path, new) = line.strip_prefix("warning: ")?.split_once(" created as ")?;
+    (new.trim_end().strip_suffix(".rpmnew") == Some(path)).then(|| path.to_owned())
+}
+
+fn or_no_reason(words: String) -> String {
+    if words.is_empty() { "rpm did not install it and names no reason".into() } else { words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(name: &str, to: &str) -> Item {
+        Item {
+            name: name.into(),
+            arch: "noarch".into(),
+            from: None,
+            to: to.into(),
+            role: Role::Approved { reason: "test".into() },
+        }
+    }
+
+    #[test]
+    fn a_kept_configuration_file_is_recognised() {
+        let line = "warning: /etc/beta.conf created as /etc/beta.conf.rpmnew";
+        assert_eq!(kept_conffile(line).as_deref(), Some("/etc/beta.conf"));
+        assert_eq!(kept_conffile("warning: /etc/a saved as /etc/a.rpmsave"), None);
+        assert_eq!(kept_conffile("warning: /etc/a created as /etc/b.rpmnew"), None);
+    }
+
+    #[test]
+    fn rpm_blames_a_package_by_its_full_name_or_its_bare_name() {
+        let lines = [
+            "error: %prein(badpre-1.1-1.noarch) scriptlet failed, exit status 1".to_owned(),
+            "Error in PREIN scriptlet in rpm package badpre".to_owned(),
+            "badpre is fine".to_owned(),
+        ];
+        assert_eq!(blamed(&item("badpre", "3:1.1-1"), &lines).len(), 2);
+        assert!(blamed(&item("bad", "1.1-1"), &lines).is_empty());
+    }
+}

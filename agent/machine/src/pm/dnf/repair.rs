@@ -1,0 +1,44 @@
+//! Repairing what an interrupted transaction left: a damaged rpm database, and old versions beside new ones.
+//!
+//! dnf 4 cannot finish a transaction that was cut off (its history knows only that it did not end). What is done is
+//! what rpm would have done last, taking out the older version of a pair, and only if nothing else changes by it;
+//! packages whose upgrade had not begun are simply offered again.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::script::{decisive, rpm, text};
+use super::transaction::{needs_root, run};
+use crate::exec::Command;
+use crate::pm::PmError;
+use crate::root::Root;
+
+pub(super) fn repair(root: &Root) -> Result<Option<String>, PmError> {
+    needs_root("repairing the package database")?;
+    let mut done = Vec::new();
+    let check = rpm(root, &["--verifydb"])?;
+    if !check.success() {
+        let out = Command::new(root, "rpm")
+            .args(["--rebuilddb"])
+            .deadline(Duration::from_secs(1800))
+            .uninterruptible()
+            .run()?;
+        if !out.success() {
+            return Err(PmError::Failed {
+                what: "rpm --rebuilddb (rpm --verifydb found damage)".into(),
+                tool_says: decisive(&out.stderr_text()),
+            });
+        }
+        done.push(format!("rebuilt rpm's database ({})", decisive(&check.stderr_text())));
+    }
+    let what = "looking for interrupted upgrades with dnf's Python";
+    let said = run(root, what, "repair", Vec::new(), |_| {})?;
+    said.typed::<Value>(what, "end")?;
+    let removed: Vec<Value> = said.all(what, "removed")?;
+    if !removed.is_empty() {
+        let names: Vec<String> = removed.iter().map(|f| text(f, "name")).collect();
+        done.push(format!("took out what an interrupted upgrade left behind: {}", names.join(", ")));
+    }
+    Ok((!done.is_empty()).then(|| done.join("; ")))
+}

@@ -1,0 +1,260 @@
+//! The scan: one dnf process for packages and dnf's opinion, the cached repodata for advisories.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use patchflock_baselines::inventory::{
+    Advisory, Candidate, Installed, NativeAction, NativeUpgrade, Source, SourceState,
+};
+use patchflock_baselines::os::OperatingSystem;
+use serde::Deserialize;
+
+use super::script::{SCAN, Said, Script};
+use super::updateinfo::{Advisories, Nevra};
+use super::{evidence, metadata, refresh};
+use crate::pm::{PmError, Scan};
+use crate::root::Root;
+
+/// What scan.py prints.
+#[derive(Debug)]
+pub(super) struct Raw {
+    version: String,
+    sources: Vec<RawSource>,
+    installed: Vec<RawInstalled>,
+    candidates: Vec<RawCandidate>,
+    native: Vec<RawNative>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawSource {
+    id: String,
+    name: String,
+    cache: String,
+    failed: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawInstalled {
+    name: String,
+    arch: String,
+    version: String,
+    built: i64,
+    installed: i64,
+    auto: bool,
+    /// An older version that an interrupted upgrade left beside the newer one.
+    broken: bool,
+    sources: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawCandidate {
+    name: String,
+    arch: String,
+    version: String,
+    from: String,
+    built: i64,
+    size: i64,
+    source: String,
+    held: Option<String>,
+    replaces: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawNative {
+    name: String,
+    arch: String,
+    from: String,
+    to: String,
+    action: NativeAction,
+}
+
+pub(super) fn scan(root: &Root) -> Result<Scan, PmError> {
+    let what = "reading packages with dnf's Python";
+    let deadline = Duration::from_secs(300);
+    let said = Script { root, what, source: SCAN, args: Vec::new(), deadline, writes: false }.run(|_| {})?;
+    let raw = raw(what, &said)?;
+
+    let wanted = wanted(&raw);
+    let mut advisories = Advisories::new();
+    let refused = refresh::last_failures(root);
+    let sources = raw.sources.iter().map(|s| source(root, s, &wanted, &mut advisories, &refused)).collect();
+    let all_security = crate::host::identify_root(root).is_some_and(is_amazon);
+    let installed = installed(&raw, &advisories);
+    let reboot = evidence::reboot(root, &installed);
+    Ok(Scan {
+        package_manager: format!("dnf {}", raw.version),
+        sources,
+        candidates: candidates(&raw, &advisories, all_security),
+        native: native(&raw),
+        foreign_updaters: evidence::foreign_updaters(root),
+        reboot,
+        services_to_restart: evidence::services_to_restart(root),
+        installed,
+    })
+}
+
+/// The facts by kind; the last one shows that the script came to its end.
+fn raw(what: &str, said: &Said) -> Result<Raw, PmError> {
+    #[derive(Deserialize)]
+    struct End {
+        version: String,
+    }
+    let end: End = said.typed(what, "scan")?;
+    Ok(Raw {
+        version: end.version,
+        sources: said.all(what, "source")?,
+        installed: said.all(what, "installed")?,
+        candidates: said.all(what, "candidate")?,
+        native: said.all(what, "native")?,
+    })
+}
+
+/// "Everything in a notice counts as security-relevant on Amazon Linux" (reference 1.6 point 2).
+fn is_amazon(os: OperatingSystem) -> bool {
+    use OperatingSystem as Os;
+    matches!(os, Os::AmazonLinux | Os::AmazonLinux2 | Os::AmazonLinux2022 | Os::AmazonLinux2023)
+}
+
+/// Every version whose advisories matter.
+fn wanted(raw: &Raw) -> HashSet<Nevra> {
+    let installed = raw.installed.iter().map(|p| (&p.name, &p.arch, &p.version));
+    let offered = raw.candidates.iter().map(|p| (&p.name, &p.arch, &p.version));
+    installed
+        .chain(offered)
+        .map(|(n, a, v)| Nevra { name: n.clone(), arch: a.clone(), version: v.clone() })
+        .collect()
+}
+
+/// One repository: its dates, and whether what it offers is known.
+///
+/// A repository with `skip_if_unavailable` is not skipped: it is unreadable like any other (reference 11, 31).
+/// dnf's `metadata_expire` says when dnf asks again, not when metadata are void, so it does not make a source
+/// unreadable: its age is in `refreshed_at` and judged by the baseline.
+fn source(
+    root: &Root,
+    raw: &RawSource,
+    wanted: &HashSet<Nevra>,
+    advisories: &mut Advisories,
+    refused: &HashMap<String, refresh::Failure>,
+) -> Source {
+    let refreshed_at = metadata::refreshed_at(root, &raw.cache);
+    let repomd = metadata::repomd(root, &raw.cache);
+    let metadata_date = repomd.as_ref().ok().and_then(|r| r.date);
+    let later = |f: &&refresh::Failure| refreshed_at.is_none_or(|at| f.at > at);
+    let next = "refresh the metadata as root (dnf makecache)";
+    let why = match (&raw.failed, &repomd, refused.get(&raw.id).filter(later)) {
+        (Some(words), _, _) => Some(format!("{words}; {next}")),
+        (_, Err(e), _) => Some(format!("{e}; {next}")),
+        (_, _, Some(failure)) => Some(format!("the last refresh failed: {}", failure.why)),
+        (None, Ok(repomd), None) => metadata::advisories(root, &raw.cache, repomd, wanted, advisories)
+            .err()
+            .map(|e| format!("{e}; {next}")),
+    };
+    Source {
+        id: raw.id.clone(),
+        origin: String::new(),
+        label: raw.name.clone(),
+        codename: String::new(),
+        suite: String::new(),
+        component: String::new(),
+        security: false,
+        metadata_date,
+        valid_until: None,
+        refreshed_at,
+        state: why.map_or(SourceState::Readable, |why| SourceState::Unreadable { why }),
+    }
+}
+
+fn installed(raw: &Raw, advisories: &Advisories) -> Vec<Installed> {
+    raw.installed
+        .iter()
+        .map(|p| Installed {
+            name: p.name.clone(),
+            arch: p.arch.clone(),
+            version: p.version.clone(),
+            section: None,
+            priority: None,
+            auto: p.auto,
+            installed_at: time(p.installed),
+            broken: p.broken,
+            sources: p.sources.clone(),
+            advisories: of(advisories, &p.name, &p.arch, &p.version),
+            build_time: time(p.built),
+        })
+        .collect()
+}
+
+/// One candidate per version; a version that several repositories offer names them all.
+fn candidates(raw: &Raw, advisories: &Advisories, all_security: bool) -> Vec<Candidate> {
+    let mut out: Vec<Candidate> = Vec::new();
+    let mut place: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    for p in &raw.candidates {
+        let key = (p.name.as_str(), p.arch.as_str(), p.version.as_str());
+        if let Some(known) = place.get(&key).and_then(|i| out.get_mut(*i)) {
+            if !known.sources.contains(&p.source) {
+                known.sources.push(p.source.clone());
+            }
+            // Held only if no repository offers it freely.
+            if p.held.is_none() {
+                known.held = None;
+            }
+            continue;
+        }
+        let advisories = of(advisories, &p.name, &p.arch, &p.version);
+        let is_security = |a: &Advisory| {
+            all_security || a.classification.as_deref().is_some_and(|c| c.eq_ignore_ascii_case("security"))
+        };
+        place.insert(key, out.len());
+        out.push(Candidate {
+            name: p.name.clone(),
+            arch: p.arch.clone(),
+            installed: p.from.clone(),
+            version: p.version.clone(),
+            title: (!p.replaces.is_empty()).then(|| format!("replaces {}", p.replaces.join(", "))),
+            sources: vec![p.source.clone()],
+            security: advisories.iter().any(is_security),
+            section: None,
+            priority: None,
+            product: None,
+            product_family: None,
+            patch_set: None,
+            advisories,
+            aliases: Vec::new(),
+            packages: Vec::new(),
+            build_time: time(p.built),
+            first_seen: None,
+            held: p.held.clone(),
+            phased: None,
+            obsoletes: !p.replaces.is_empty(),
+            size: u64::try_from(p.size).ok().filter(|s| *s > 0),
+        });
+    }
+    out
+}
+
+fn native(raw: &Raw) -> Vec<NativeUpgrade> {
+    raw.native
+        .iter()
+        .map(|n| NativeUpgrade {
+            name: n.name.clone(),
+            arch: n.arch.clone(),
+            from: n.from.clone(),
+            to: n.to.clone(),
+            action: n.action,
+        })
+        .collect()
+}
+
+fn of(advisories: &Advisories, name: &str, arch: &str, version: &str) -> Vec<Advisory> {
+    let key = Nevra { name: name.into(), arch: arch.into(), version: version.into() };
+    let mut list: Vec<Advisory> =
+        advisories.get(&key).into_iter().flatten().map(|a| Advisory::clone(a)).collect();
+    list.sort_by(|a, b| a.id.cmp(&b.id));
+    list
+}
+
+/// Seconds since the epoch; rpm writes 0 for unknown.
+fn time(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0).filter(|_| seconds > 0)
+}

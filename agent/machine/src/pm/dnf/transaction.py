@@ -1,0 +1,267 @@
+# simulate | fetch | test | install | part | repair, with exact versions. `install` wants the whole list to change,
+# `part` and `test` only what is wanted of it.
+# Arguments: mode, seconds to wait for a lock, then one "want|may<TAB>name<TAB>arch<TAB>version" each. What is wanted
+# becomes a job for dnf's solver; in all modes but `simulate` nothing but what is listed may change.
+import dnf.callback, dnf.goal, dnf.transaction, dnf.yum.rpmtrans, rpm
+
+MODE, WAIT, LISTED = sys.argv[1], float(sys.argv[2]), [a.split("\t") for a in sys.argv[3:]]
+GAIN = (dnf.transaction.PKG_INSTALL, dnf.transaction.PKG_UPGRADE, dnf.transaction.PKG_DOWNGRADE)
+LOSE = (dnf.transaction.PKG_ERASE, dnf.transaction.PKG_OBSOLETED)
+
+
+def offers(base, name, arch, version, flags=0):
+    return base.sack.query(flags=flags).available().filterm(name=name, arch=arch, evr=version)
+
+
+def why_not_offered(base, name, arch, version):
+    if offers(base, name, arch, version, hawkey.IGNORE_REGULAR_EXCLUDES):
+        return "the administrator holds it (exclude or versionlock)"
+    if offers(base, name, arch, version, hawkey.IGNORE_EXCLUDES):
+        return "it belongs to a module stream that is not enabled"
+    if base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().filterm(name=name, arch=arch, evr=version):
+        return "it is installed already"
+    return "no repository offers this version"
+
+
+def selector(base, packages):
+    chosen = dnf.selector.Selector(base.sack)
+    chosen.set(pkg=list(packages))
+    return chosen
+
+
+def problem(base, jobs):
+    """What keeps dnf from doing these jobs together, in its words; None if nothing does."""
+    goal = dnf.goal.Goal(base.sack)
+    goal.add_protected(base.sack.query().filterm(name=base.conf.protected_packages))
+    for packages in jobs:
+        goal.install(select=selector(base, packages), optional=False)
+    if goal.run(allow_uninstall=False, force_best=base.conf.best,
+                ignore_weak_deps=not base.conf.install_weak_deps):
+        return None
+    return dnf.util._format_resolve_problems(goal.problem_rules())
+
+
+def possible(base, wanted):
+    """The targets that can be done together; the others are refused with dnf's words for each."""
+    done = []
+    queue = [wanted]
+    while queue:
+        chunk = queue.pop()
+        words = problem(base, [packages for _, packages in done + chunk])
+        if words is None:
+            done += chunk
+        elif len(chunk) > 1:
+            half = len(chunk) // 2
+            queue += [chunk[half:], chunk[:half]]
+        else:
+            name, arch, _ = chunk[0][0]
+            say(fact="refused", name=name, arch=arch, why=words)
+    return done
+
+
+def resolved(base, wanted):
+    """Lets dnf make its transaction; returns its changes as {(name, arch, new version or None): old or None}."""
+    for _, packages in wanted:
+        base._goal.install(select=selector(base, packages), optional=False)
+    base.resolve(allow_erasing=False)
+    installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
+    changes = {}
+    for item in base.transaction or ():
+        p = item.pkg
+        if item.action in GAIN:
+            # For a kernel, which goes in beside the old one, the newest that is there.
+            olds = sorted(installed.filter(name=p.name, arch=p.arch)) or sorted(installed.filter(name=p.name))
+            changes[(p.name, p.arch, p.evr)] = olds[-1].evr if olds else None
+        elif item.action in LOSE:
+            changes[(p.name, p.arch, None)] = p.evr
+    return changes
+
+
+def simulate(base):
+    wanted = []
+    for _, name, arch, version in LISTED:
+        found = offers(base, name, arch, version)
+        if found:
+            wanted.append(((name, arch, version), found.run()))
+        else:
+            say(fact="refused", name=name, arch=arch, why=why_not_offered(base, name, arch, version))
+    changes = resolved(base, possible(base, wanted))
+    for (name, arch, to), old in sorted(changes.items(), key=str):
+        sources = sorted({p.reponame for p in offers(base, name, arch, to)}) if to else []
+        say(fact="change", name=name, arch=arch, to=to, sources=sources, **{"from": old})
+    say(fact="end")
+
+
+class Display(dnf.yum.rpmtrans.TransactionDisplay):
+    """Passes progress and rpm's words on while rpm works."""
+    last = None
+
+    def progress(self, package, action, ti_done, ti_total, ts_done, ts_total):
+        step = (str(package), str(dnf.transaction.ACTIONS.get(action, action)))
+        if step != self.last and step[0] and package is not None:
+            self.last = step
+            say(fact="progress", name=step[0], what=step[1], done=int(ts_done or 0), total=int(ts_total or 0))
+
+    def scriptout(self, msgs):
+        for line in (msgs or b"").splitlines():
+            say(fact="rpm", line=line.decode("utf-8", "replace"))
+
+    def error(self, message):
+        say(fact="rpm", line=str(message))
+
+
+class Meter(dnf.callback.DownloadProgress):
+    def start(self, total_files, total_size, total_drpms=0):
+        pass
+
+    def progress(self, payload, done):
+        pass
+
+    def end(self, payload, status, msg):
+        say(fact="fetched", name=str(payload), error=str(msg) if msg else "")
+
+
+def free_rpm_lock():
+    """Waits until no other program writes rpm's database; rpm itself would wait for ever."""
+    until = time.monotonic() + WAIT
+    path = rpm.expandMacro("%{?_rpmlock_path}%{!?_rpmlock_path:%{_dbpath}/.rpm.lock}")
+    while True:
+        try:
+            with open(path, "a") as f:
+                fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as e:
+            if e.errno not in (errno.EAGAIN, errno.EACCES):
+                return
+            if time.monotonic() > until:
+                say(fact="locked", holder="another program that uses rpm", waited=WAIT)
+                sys.exit(0)
+            time.sleep(0.5)
+
+
+def signed(base, packages, import_keys):
+    """Checks signatures as the configuration says (gpgcheck); missing keys of gpgkey= are imported as dnf -y does."""
+    bad = []
+    for p in packages:
+        result, words = base.package_signature_check(p)
+        if result == 1 and import_keys:
+            try:
+                base.package_import_key(p, lambda *ask: True)
+                result, words = base.package_signature_check(p)
+            except (dnf.exceptions.Error, ValueError) as e:
+                result, words = 2, str(e)
+        if result == 2 or (result and import_keys):
+            bad.append("%s: %s" % (p, words))
+    if bad:
+        say(fact="failed", why="signature check failed: " + "; ".join(bad))
+        sys.exit(0)
+
+
+def exact(base):
+    """The transaction for what is listed, refused if it would change anything else."""
+    allowed, wanted, wants = base.sack.query().filterm(empty=True), [], set()
+    for role, name, arch, version in LISTED:
+        found = offers(base, name, arch, version)
+        if not found:
+            say(fact="notplan", difference="%s-%s.%s: %s" % (
+                name, version, arch, why_not_offered(base, name, arch, version)))
+            sys.exit(0)
+        allowed = allowed.union(found)
+        if role == "want":
+            wanted.append(((name, arch, version), found.run()))
+            wants.add((name, arch, version))
+    # Like pins: the solver sees of the repositories only what the plan names.
+    base.sack.add_excludes(base.sack.query().available().difference(allowed))
+    try:
+        changes = resolved(base, wanted)
+    except dnf.exceptions.DepsolveError as e:
+        say(fact="notplan", difference=str(e))
+        sys.exit(0)
+    listed = {(n, a, v) for _, n, a, v in LISTED}
+    # Of a part of the plan, what is only there for the rest may stay away.
+    missing = (wants if MODE in ("test", "part") else listed) - set(changes)
+    extra = set(changes) - listed
+    if missing or extra:
+        words = ["%s %s.%s" % ("also " + ("installs" if v else "removes"), "-".join(filter(None, (n, v))), a)
+                 for n, a, v in sorted(extra, key=str)]
+        words += ["would not install %s-%s.%s" % (n, v, a) for n, a, v in sorted(missing)]
+        say(fact="notplan", difference="; ".join(words))
+        sys.exit(0)
+
+
+def fetch(base):
+    exact(base)
+    base.conf.cacheonly = False
+    base.download_packages(base.transaction.install_set, Meter())
+    signed(base, base.transaction.install_set, import_keys=False)
+    base.close()
+    say(fact="end")
+
+
+def install(base):
+    exact(base)
+    try:
+        base.download_packages(base.transaction.install_set)
+    except dnf.exceptions.Error as e:
+        say(fact="failed", why="not everything is in the cache, fetch again: %s" % e)
+        sys.exit(0)
+    signed(base, base.transaction.install_set, import_keys=MODE != "test")
+    free_rpm_lock()
+    base.args = ["patchflock", "install"]
+    if MODE == "test":
+        base.conf.tsflags = list(base.conf.tsflags) + ["test"]
+    say(fact="begin")
+    try:
+        base.do_transaction(Display())
+    except dnf.exceptions.LockError as e:
+        say(fact="locked", holder=str(e), waited=0)
+        sys.exit(0)
+    except dnf.exceptions.Error as e:
+        # Before rpm began (test of the transaction) or after: the package database tells.
+        say(fact="error", why=str(e))
+    if MODE != "test":
+        base.close()
+    say(fact="end")
+
+
+def duplicates(base):
+    """Older versions that an interrupted upgrade left in rpm's database beside the newer one."""
+    installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed()
+    twice = installed.duplicated().difference(base._get_installonly_query(installed))
+    return twice.difference(twice.latest())
+
+
+def repair(base):
+    """Does what the interrupted upgrade would have done last: takes the older versions out, and only those."""
+    old = duplicates(base).run()
+    if old:
+        for p in old:
+            base.package_remove(p)
+        base.resolve(allow_erasing=True)
+        others = [str(item) for item in base.transaction if item.pkg not in old]
+        if others:
+            say(fact="failed", why="taking out the older versions (%s) would also change %s" % (
+                ", ".join(map(str, old)), ", ".join(others)))
+            sys.exit(0)
+        free_rpm_lock()
+        base.args = ["patchflock", "repair"]
+        base.do_transaction(Display())
+        for p in old:
+            say(fact="removed", name=str(p))
+    base.close()
+    say(fact="end")
+
+
+def main():
+    base = configured(cacheonly=True)
+    failed = loaded(base, WAIT)
+    for i, words in failed.items():
+        print("patchflock: repository %s is left out: %s" % (i, words), file=sys.stderr)
+    {"simulate": simulate, "fetch": fetch, "test": install, "install": install, "part": install,
+     "repair": repair}[MODE](base)
+
+
+try:
+    main()
+except dnf.exceptions.Error as e:
+    say(fact="failed", why=str(e))
