@@ -40,8 +40,8 @@ pub(super) fn fetch(
     on_progress(Progress::Phase("Fetching".into()));
     lock::wait(&[settings.archives.join("lock")], lock_wait)?;
     let out = preferences
-        .apt_get()
-        .args(["-y", "-q", "-o", "APT::Status-Fd=2", "--download-only", "upgrade", "--with-new-pkgs"])
+        .over(progress::apt_get(root))
+        .args(["-y", "-q", "--download-only", "upgrade", "--with-new-pkgs"])
         .deadline(LONG)
         .run_lines(|_, line| {
             progress::show(line, on_progress);
@@ -113,6 +113,7 @@ impl Run<'_> {
         }
         let mut rest: Vec<&Item> = pending.to_vec();
         let mut said = output::words(&out);
+        let mut last = usize::MAX;
         loop {
             let status = self.status()?;
             rest.retain(|item| !done(item, &status));
@@ -121,7 +122,6 @@ impl Run<'_> {
             }
             self.settle(&rest, on_progress)?;
             let status = self.status()?;
-            let open = rest.len();
             rest.retain(|item| !done(item, &status) && !self.why.contains_key(&item.name));
             if rest.is_empty() {
                 return Ok(());
@@ -143,10 +143,12 @@ impl Run<'_> {
             let (going, left): (Vec<&Item>, Vec<&Item>) =
                 rest.iter().partition(|i| steps.iter().any(|s| s.name == i.name));
             self.give_up(&left, &format!("not possible without what failed ({})", self.culprits()));
-            // A round in which nothing failed and nothing was done would be repeated for ever.
-            if going.is_empty() || (going.len() == open && self.why.is_empty()) {
-                return Ok(self.give_up(&going, &said));
+            // Each round must settle something, else it would be repeated for ever.
+            if going.is_empty() || going.len() >= last {
+                self.give_up(&going, &said);
+                return Ok(());
             }
+            last = going.len();
             rest = going;
             said = output::words(&self.apt(&preferences, on_progress)?);
         }
@@ -168,8 +170,8 @@ impl Run<'_> {
             Supply::LocalDisk => "--quiet=1",
         };
         let mut command = preferences
-            .apt_get()
-            .args(["-y", "-q", supply, "-o", "APT::Status-Fd=2", "-o", "Dpkg::Use-Pty=0"])
+            .over(progress::apt_get(self.root))
+            .args(["-y", "-q", supply, "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
         for option in DPKG {
             command = command.args(["-o", &format!("Dpkg::Options::={option}")]);

@@ -1,9 +1,17 @@
 //! apt's status lines (`APT::Status-Fd`) as [`Progress`].
 //!
-//! They go to standard error: seen with apt 2.6, when they go to standard output apt closes it for dpkg, and what
-//! packages say while they are unpacked is lost.
+//! They come through descriptor 3, a second way to our pipe: seen with apt 2.6, apt closes the descriptor of the
+//! status lines for dpkg, so that with 1 or 2 what packages and dpkg say is lost.
 
+use crate::exec::Command;
 use crate::pm::{OnProgress, Progress};
+use crate::root::Root;
+
+/// `apt-get` that tells its progress; the arguments follow.
+pub(super) fn apt_get(root: &Root) -> Command {
+    let script = "exec apt-get -o APT::Status-Fd=3 \"$@\" 3>&1";
+    Command::new(root, "/bin/sh").args(["-c", script, "apt-get"])
+}
 
 /// Shows a status line; `false` if the line is something else.
 pub(super) fn show(line: &[u8], on_progress: OnProgress<'_>) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::sources::{self, Repo};
 use super::{lock, output, progress, settings};
-use crate::exec::{Command, Output};
+use crate::exec::Output;
 use crate::pm::{OnProgress, PmError, Progress, RefreshReport};
 use crate::root::Root;
 
@@ -20,8 +20,8 @@ pub(super) fn refresh(
     on_progress(Progress::Phase("Refreshing".into()));
     lock::wait(&[settings.lists.join("lock")], lock_wait)?;
     // Without the error mode a repository that does not answer leaves exit code 0 (seen with apt 2.6).
-    let out = Command::new(root, "apt-get")
-        .args(["-q", "-o", "APT::Update::Error-Mode=any", "-o", "APT::Status-Fd=2", "update"])
+    let out = progress::apt_get(root)
+        .args(["-q", "-o", "APT::Update::Error-Mode=any", "update"])
         .deadline(Duration::from_secs(1800))
         .run_lines(|_, line| {
             progress::show(line, on_progress);

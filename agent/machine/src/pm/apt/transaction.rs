@@ -43,11 +43,19 @@ impl Preferences {
 
     /// `apt-get` under these preferences alone.
     pub(super) fn apt_get(&self) -> Command {
+        self.over(Command::new(&self.root, "apt-get"))
+    }
+
+    /// These preferences for some `apt-get`.
+    pub(super) fn over(&self, apt_get: Command) -> Command {
         let path = self.file.path();
         let inside = path.strip_prefix(self.root.dir()).unwrap_or(path);
-        Command::new(&self.root, "apt-get")
-            .args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())])
-            .args(["-o", "Dir::Etc::PreferencesParts=/dev/null", "-o", "APT::Default-Release="])
+        apt_get.args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())]).args([
+            "-o",
+            "Dir::Etc::PreferencesParts=/dev/null",
+            "-o",
+            "APT::Default-Release=",
+        ])
     }
 }
 
