@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::node::{Node, Place};
-use super::problem::{MAX_PROBLEMS, Problem, Severity, failed, in_order};
+use super::problem::{MAX_PROBLEMS, Problem, Severity, in_order};
 
 /// Problems of one document so far.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Check<'a> {
     /// The document.
     pub(crate) root: &'a Node,
     problems: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
     /// Values that an error was reported for; one error each, the first and most basic.
     refused: BTreeSet<String>,
     /// Where there are errors, of whatever sort.
@@ -22,13 +24,21 @@ pub(crate) struct Check<'a> {
 impl<'a> Check<'a> {
     /// Nothing found yet.
     pub(crate) fn new(label: &'a str, root: &'a Node) -> Self {
-        Self { label, root, problems: Vec::new(), refused: BTreeSet::new(), touched: Vec::new() }
+        Self {
+            label,
+            root,
+            problems: Vec::new(),
+            errors: 0,
+            warnings: 0,
+            refused: BTreeSet::new(),
+            touched: Vec::new(),
+        }
     }
 
     /// An error about the value with this JSON pointer, at the deepest existing value on the way to it. Nothing is
     /// added for a value that already has an error: `tomorrow` is not a date, and then not a day of the calendar.
     pub(crate) fn error(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
-        if self.refused.insert(pointer.to_owned()) {
+        if !self.is_full() && self.refused.insert(pointer.to_owned()) {
             self.error_inside(pointer, message, hint);
         }
     }
@@ -36,13 +46,25 @@ impl<'a> Check<'a> {
     /// An error about something that a value lacks; there may be several.
     pub(crate) fn error_inside(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
         let at = self.root.at_pointer(pointer).at;
-        self.touched.push(pointer.to_owned());
+        self.touch(pointer.to_owned());
         self.push(Severity::Error, at, message.into(), hint);
     }
 
     /// What is wrong with this value was said at another one.
     pub(crate) fn has_said_about(&mut self, pointer: &str) {
-        self.touched.push(pointer.to_owned());
+        self.touch(pointer.to_owned());
+    }
+
+    /// Bounded, as it is searched for each part of a document.
+    fn touch(&mut self, pointer: String) {
+        if self.touched.len() < MAX_PROBLEMS {
+            self.touched.push(pointer);
+        }
+    }
+
+    /// No further error is taken.
+    fn is_full(&self) -> bool {
+        self.errors >= MAX_PROBLEMS
     }
 
     /// Whether the value with this pointer, or anything inside it, has an error.
@@ -67,7 +89,7 @@ impl<'a> Check<'a> {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
-        self.touched.push(format!("{pointer}/{key}"));
+        self.touch(format!("{pointer}/{key}"));
         let at = self.key_place(pointer, key);
         self.push(Severity::Error, at, message.into(), hint);
     }
@@ -91,9 +113,14 @@ impl<'a> Check<'a> {
 
     fn push(&mut self, severity: Severity, at: Place, message: String, hint: Option<String>) {
         // Each severity has its own count: warnings must not keep an error out.
-        if self.problems.iter().filter(|problem| problem.severity == severity).count() >= MAX_PROBLEMS {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count >= MAX_PROBLEMS {
             return;
         }
+        *count += 1;
         self.problems.push(Problem {
             severity,
             file: self.label.to_owned(),
@@ -106,7 +133,7 @@ impl<'a> Check<'a> {
 
     /// Whether the document is refused.
     pub(crate) fn failed(&self) -> bool {
-        failed(&self.problems)
+        self.errors > 0
     }
 
     /// Everything found, in the order of the source.

@@ -133,6 +133,9 @@ fn read_as(kind: Kind, check: &mut Check<'_>) -> Option<Document> {
 /// The fragment. A document that the schema refused is read without its wrong fields where that is possible, so that
 /// its other checks run as well; they ask `check` before they miss something.
 fn typed<T: DeserializeOwned>(validated: &Validated, check: &mut Check<'_>) -> Option<T> {
+    if validated.too_long {
+        return None;
+    }
     let error = match T::deserialize(&validated.json) {
         Ok(fragment) => return Some(fragment),
         Err(error) => error,

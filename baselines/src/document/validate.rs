@@ -2,6 +2,8 @@
 //!
 //! The schema finds every problem at once; this file turns each into a sentence with a place and a next step.
 
+use std::collections::BTreeSet;
+
 use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind as Kind};
 use serde_json::Value;
@@ -20,6 +22,8 @@ pub(crate) struct Validated {
     pub(crate) json: Value,
     /// JSON pointers of what the schema refused.
     wrong: Vec<String>,
+    /// A list is longer than allowed. Further checks compare entries with each other and must not see it.
+    pub(crate) too_long: bool,
 }
 
 impl Validated {
@@ -73,17 +77,18 @@ impl CompiledSchema {
         let mut json = check.root.to_json();
         let mut unknown: Vec<(String, String)> = Vec::new();
         let mut wrong: Vec<String> = Vec::new();
+        let mut too_long = false;
         {
             let errors: Vec<_> = self.validator.iter_errors(&json).collect();
-            let wrong_type: Vec<String> = errors
+            let wrong_type: BTreeSet<&str> = errors
                 .iter()
                 .filter(|error| matches!(error.kind(), Kind::Type { .. }))
-                .map(|error| error.instance_path().as_str().to_owned())
+                .map(|error| error.instance_path().as_str())
                 .collect();
             for error in &errors {
+                too_long |= matches!(error.kind(), Kind::MaxItems { .. });
                 let path = error.instance_path().as_str();
-                if !matches!(error.kind(), Kind::Type { .. }) && wrong_type.iter().any(|wrong| wrong == path)
-                {
+                if !matches!(error.kind(), Kind::Type { .. }) && wrong_type.contains(path) {
                     continue;
                 }
                 if let Kind::AdditionalProperties { unexpected } = error.kind() {
@@ -99,7 +104,7 @@ impl CompiledSchema {
                 fields.remove(&name);
             }
         }
-        Validated { json, wrong }
+        Validated { json, wrong, too_long }
     }
 
     fn report(&self, check: &mut Check<'_>, error: &ValidationError<'_>) {
