@@ -1,6 +1,6 @@
 //! The selection pipeline by example, each test with its clause of the reference.
 
-#![allow(clippy::indexing_slicing, reason = "a missing decision must end the test")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a missing decision must end the test")]
 
 #[path = "sample/machine.rs"]
 mod machine;
