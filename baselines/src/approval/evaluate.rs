@@ -176,7 +176,7 @@ fn hold_back(candidate: &Candidate, decision: &mut Decision) {
 }
 
 /// Why an offer is none for this machine, whatever the baseline says.
-fn never_a_candidate(family: Family, candidate: &Candidate) -> Option<String> {
+pub(crate) fn never_a_candidate(family: Family, candidate: &Candidate) -> Option<String> {
     if candidate.obsoletes {
         return Some(
             "it replaces another package under a different name; it comes in only if an approved patch needs it"

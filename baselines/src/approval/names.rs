@@ -77,7 +77,8 @@ impl<'b> NameList<'b> {
             if name.is_empty() {
                 continue;
             }
-            if name.bytes().any(|b| b.is_ascii_digit()) {
+            // No id is without a digit or has a wildcard.
+            if name.bytes().any(|b| b.is_ascii_digit()) && !name.contains('*') {
                 ids.insert(entry.to_ascii_lowercase(), entry);
             }
             let bugzilla = name.bytes().all(|b| b.is_ascii_digit());
@@ -114,28 +115,44 @@ impl<'b> NameList<'b> {
     }
 
     fn by_name(&self, named: &Named<'_>) -> Option<&'b str> {
+        if self.names.is_empty() {
+            return None;
+        }
         let mut forms = None;
+        let starts = rpm_starts(named);
         let found = match self.family {
             Family::Windows => None,
             Family::Macos => self.names.iter().find(|p| p.matches(named.name)),
             Family::Apt => self.names.iter().find(|p| {
+                let both = || vec![format!("{}={}", named.name, named.version)];
                 p.may_start_with(named.name)
-                    && (p.matches(named.name) || p.matches(&format!("{}={}", named.name, named.version)))
+                    && (p.matches(named.name)
+                        || forms.get_or_insert_with(both).iter().any(|form| p.matches(form)))
             }),
-            Family::Rpm => self.names.iter().find(|p| rpm_matches(p, named, &mut forms)),
+            Family::Rpm => self.names.iter().find(|p| rpm_matches(p, named, &starts, &mut forms)),
             Family::Zypper => self.names.iter().find(|p| {
-                rpm_matches(p, named, &mut forms) || named.packages.iter().any(|package| p.matches(package))
+                rpm_matches(p, named, &starts, &mut forms)
+                    || named.packages.iter().any(|package| p.matches(package))
             }),
         };
         found.map(|pattern| pattern.text)
     }
 }
 
-/// `forms` is filled at the first need: nearly every comparison ends before a string is built.
-fn rpm_matches(pattern: &Pattern<'_>, named: &Named<'_>, forms: &mut Option<Vec<String>>) -> bool {
+/// What every one of [`rpm_forms`] starts with: the name, the version or the epoch.
+fn rpm_starts<'a>(named: &Named<'a>) -> [&'a str; 3] {
     let (epoch, version, _) = split_evr(named.version);
-    let epoch = if epoch.is_empty() { "0" } else { epoch };
-    [named.name, version, epoch].into_iter().any(|start| pattern.may_start_with(start))
+    [named.name, version, if epoch.is_empty() { "0" } else { epoch }]
+}
+
+/// `forms` is filled at the first need: nearly every comparison ends before a string is built.
+fn rpm_matches(
+    pattern: &Pattern<'_>,
+    named: &Named<'_>,
+    starts: &[&str],
+    forms: &mut Option<Vec<String>>,
+) -> bool {
+    starts.iter().any(|start| pattern.may_start_with(start))
         && forms.get_or_insert_with(|| rpm_forms(named)).iter().any(|form| pattern.matches(form))
 }
 
