@@ -3,8 +3,22 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, ComplianceLevel};
-use crate::inventory::Inventory;
+use crate::baseline::ComplianceLevel;
+
+pub(crate) mod dates;
+mod evaluate;
+mod filters;
+mod judge;
+mod listed;
+pub mod names;
+mod overdue;
+mod subject;
+
+pub use evaluate::evaluate;
+pub(crate) use filters::short;
+pub(crate) use judge::Judge;
+pub use listed::{Listed, evaluate_override_list};
+pub(crate) use subject::{Subject, own_security};
 
 /// What was decided about one offered version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

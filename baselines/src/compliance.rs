@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::ComplianceLevel;
 
+mod assess;
+mod freshness;
+mod reboot;
+
+pub use assess::assess;
+
 /// State of one patch (reference 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -1,0 +1,107 @@
+//! Documents: from bytes to checked values, with every problem at its place.
+//!
+//! A file holds one or more YAML documents (JSON is YAML) with `kind`, `name` and `spec`. The path of a document is
+//! bytes → [`load`] (tree with places) → [`validate`] (JSON Schema generated from [`fragment`]) → checks between fields
+//! → value. What AWS prints ([`import_aws`]) is rewritten into our shape first and then goes the same way, so that both
+//! are checked by the same code. [`to_yaml`] is the way back.
+
+mod aws;
+mod baseline_check;
+mod check;
+mod filters;
+pub mod fragment;
+mod kind;
+mod load;
+mod node;
+pub mod override_list;
+mod problem;
+mod suggest;
+mod task_check;
+mod validate;
+mod window_check;
+mod write;
+
+pub use aws::{Imported, import_aws};
+pub use kind::Kind;
+pub use load::{MAX_BYTES, MAX_DEPTH, MAX_FIELDS, MAX_NODES, MAX_PROBLEMS};
+pub use problem::{Problem, Severity, render};
+pub use write::to_yaml;
+
+use crate::baseline::Baseline;
+use crate::window::MaintenanceWindow;
+use load::load;
+
+/// A checked document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    /// Which patches are approved.
+    PatchBaseline(Baseline),
+    /// When machines may be disturbed, by what, and which.
+    MaintenanceWindow(MaintenanceWindow),
+}
+
+impl Document {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::PatchBaseline(_) => Kind::PatchBaseline,
+            Self::MaintenanceWindow(_) => Kind::MaintenanceWindow,
+        }
+    }
+
+    /// Its name, unique within its kind.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::PatchBaseline(baseline) => &baseline.name,
+            Self::MaintenanceWindow(window) => &window.name,
+        }
+    }
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The documents in the order of the file; at least one.
+    pub documents: Vec<Document>,
+    /// What is probably not meant, in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads every document of a file. `label` names the file in problems.
+///
+/// The JSON that AWS prints for a baseline or a window is recognised by its shape and accepted as
+/// [`import_aws`] does; its notes become warnings.
+///
+/// # Errors
+/// All problems, warnings among them, as soon as one of them is an error: a file is taken as a whole or not at all.
+pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
+    let loaded = load(label, bytes);
+    let mut problems = loaded.problems;
+    let mut documents: Vec<Document> = Vec::new();
+    for root in &loaded.roots {
+        let (document, found) =
+            if aws::looks_like(root) { aws::read_with_notes(label, root) } else { kind::read(label, root) };
+        problems.extend(found);
+        if let Some(document) = document {
+            if documents
+                .iter()
+                .any(|other| other.kind() == document.kind() && other.name() == document.name())
+            {
+                let at = root.get("name").or_else(|| root.get("Name")).unwrap_or(root).at;
+                problems.push(Problem {
+                    severity: Severity::Error,
+                    file: label.to_owned(),
+                    line: at.line,
+                    column: at.column,
+                    message: format!("two documents are {} `{}`", document.kind(), document.name()),
+                    hint: Some("rename or remove one of them".into()),
+                });
+            }
+            documents.push(document);
+        }
+    }
+    problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
+    problems.truncate(MAX_PROBLEMS);
+    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    if failed || documents.is_empty() { Err(problems) } else { Ok(Parsed { documents, warnings: problems }) }
+}

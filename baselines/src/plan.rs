@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+mod closure;
+mod resolve;
+
+pub use closure::{Attribution, Settled, attribute, needs_attribution, settle, targets};
+pub use resolve::resolve;
+
 /// One approved version that the plan wants installed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {

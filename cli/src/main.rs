@@ -1,1 +1,62 @@
-fn main() {}
+//! `patchflock`: look at a machine, explain what a baseline approves on it, and patch it once.
+//!
+//! Standard output is data, standard error is talk. Exit status: 0 fine, 1 the operator's input (usage errors
+//! too), 2 our failure, 3 not compliant. Only this file reads the clock.
+
+mod args;
+mod blame;
+mod output;
+
+mod machine;
+mod policy;
+
+mod compare;
+mod decisions;
+mod look;
+mod once;
+mod record;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::blame::{Failure, Verdict};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are answers, everything else is a usage error: the operator's input.
+            let code = if e.use_stderr() { 1 } else { 0 };
+            e.print().ok();
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli) {
+        Ok(verdict) => ExitCode::from(verdict.code()),
+        Err(failure) => {
+            output::talk(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Verdict, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let now = chrono::Utc::now();
+    let machine = &cli.machine;
+    match cli.command {
+        Command::Try(args) => look::try_machine(machine, &args, now),
+        Command::Once(args) => once::once(machine, &args, now),
+        Command::Inventory(args) => look::inventory(machine, &args, now),
+        Command::Evaluate(args) => look::evaluate(&args, now),
+        Command::Window(args) => tools::window(&args, now),
+        Command::Import(args) => tools::import(&args),
+        Command::Validate(args) => tools::validate(&args),
+        Command::Predefined(args) => tools::predefined(&args),
+        Command::Completions(args) => tools::completions(&args),
+        Command::Man(args) => tools::man(&args),
+    }
+}

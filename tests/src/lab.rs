@@ -2,7 +2,8 @@
 //! expired, broken and killed.
 //!
 //! A [`base::Base`] is built once from the host's own mirror and cached. A [`root::RootDir`] is a throw-away layer
-//! over it, entered with `chroot`; a machine boots one. [`deb`] and [`rpm`] make packages, [`apt`] and [`dnf`] make
+//! over it, entered with `chroot`; a
+//! [`machine::Machine`] boots one on a [`network::Network`]. [`deb`] and [`rpm`] make packages, [`apt`] and [`dnf`] make
 //! signed repositories of them, [`http`] serves those and misbehaves on demand. Everything made outside a
 //! directory of its own is noted by [`claim`], so that it is undone on drop, or by the next sweep after a `kill -9`.
 //!
@@ -11,6 +12,9 @@
 
 pub mod base;
 pub mod root;
+
+pub mod machine;
+pub mod network;
 
 pub mod apt;
 pub mod deb;
@@ -21,4 +25,5 @@ pub mod rpm;
 
 pub mod claim;
 pub mod door;
+mod host;
 pub mod mirror;

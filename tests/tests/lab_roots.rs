@@ -1,5 +1,9 @@
 //! Roots and repositories of the lab do what the tests built on them assume.
 #![cfg(feature = "lab")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that fails, and so do its preparations"
+)]
 
 use std::path::Path;
 use std::time::Duration;

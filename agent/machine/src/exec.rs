@@ -123,6 +123,12 @@ impl Command {
         self
     }
 
+    /// Adds one argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
     /// Adds one variable to the clean environment.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
@@ -166,11 +172,20 @@ impl Command {
 
     /// Runs it to its end.
     pub fn run(self) -> Result<Output, ExecError> {
-        self.run_lines(|_, _| {})
+        // In blocks, not lines: package indexes of 50 MB come this way.
+        self.run_pieces(read_blocks, |_, _| {})
     }
 
     /// Runs it to its end and shows each line, without its end, while it runs.
-    pub fn run_lines(self, mut on_line: impl FnMut(Stream, &[u8])) -> Result<Output, ExecError> {
+    pub fn run_lines(self, on_line: impl FnMut(Stream, &[u8])) -> Result<Output, ExecError> {
+        self.run_pieces(read_lines, on_line)
+    }
+
+    fn run_pieces(
+        self,
+        read: fn(Box<dyn Read + Send>, Stream, mpsc::SyncSender<Fact>),
+        mut on_line: impl FnMut(Stream, &[u8]),
+    ) -> Result<Output, ExecError> {
         let program = self.program.to_string_lossy().into_owned();
         let mut child = match self.build().spawn() {
             Ok(child) => child,
@@ -185,11 +200,11 @@ impl Command {
         let mut open = 0;
         if let Some(pipe) = child.stdout.take() {
             open += 1;
-            read_lines(pipe, Stream::Stdout, tx.clone());
+            read(Box::new(pipe), Stream::Stdout, tx.clone());
         }
         if let Some(pipe) = child.stderr.take() {
             open += 1;
-            read_lines(pipe, Stream::Stderr, tx.clone());
+            read(Box::new(pipe), Stream::Stderr, tx.clone());
         }
         std::thread::spawn(move || tx.send(Fact::Exited(child.wait())).ok());
 
@@ -277,7 +292,27 @@ impl Command {
     }
 }
 
-fn read_lines(pipe: impl Read + Send + 'static, stream: Stream, tx: mpsc::SyncSender<Fact>) {
+fn read_blocks(mut pipe: Box<dyn Read + Send>, stream: Stream, tx: mpsc::SyncSender<Fact>) {
+    std::thread::spawn(move || {
+        loop {
+            // One read each: what has been said arrives even when the pipe stays open.
+            let mut block = vec![0; 64 << 10];
+            match pipe.read(&mut block) {
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => break,
+                Ok(n) => {
+                    block.truncate(n);
+                    if tx.send(Fact::Line(stream, block)).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        tx.send(Fact::Closed).ok();
+    });
+}
+
+fn read_lines(pipe: Box<dyn Read + Send>, stream: Stream, tx: mpsc::SyncSender<Fact>) {
     std::thread::spawn(move || {
         let mut reader = BufReader::with_capacity(64 << 10, pipe);
         loop {

@@ -9,3 +9,4 @@ pub mod root;
 
 pub mod host;
 pub mod pm;
+

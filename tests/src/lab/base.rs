@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::claim::{cache_dir, lock_file, say};
 use super::mirror::{Mirror, proxy_options};
-use super::{door, rpm};
+use super::{door, host, rpm};
 
 /// Beyond the essential packages: what boots a machine, what the package managers need, what a person looks for.
 /// `needrestart` is left out on purpose: minimal machines lack it.
@@ -88,6 +88,28 @@ impl Base {
         }
         Ok(Self { family, dir })
     }
+}
+
+/// Removes builds whose builder was killed, with what it started. Returns their names.
+///
+/// # Errors
+/// Something resists.
+pub(super) fn sweep_unfinished() -> Result<Vec<String>> {
+    let (cache, mut gone) = (cache_dir(), Vec::new());
+    for entry in fs::read_dir(&cache).into_iter().flatten().flatten() {
+        let dir = entry.path();
+        if dir.extension().is_none_or(|e| e != "unfinished") {
+            continue;
+        }
+        let lock = lock_file(&dir.with_extension("lock"))?;
+        if lock.try_lock().is_ok() {
+            host::kill_users("unfinished", &dir)?;
+            host::unmount_under(&dir)?;
+            fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
+            gone.push(dir.display().to_string());
+        }
+    }
+    Ok(gone)
 }
 
 fn build(family: Family, mirror: &Mirror, into: &Path) -> Result<()> {

@@ -7,11 +7,10 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::door;
+use super::{base, host};
 
 /// In front of the name of everything the lab makes outside its own directories. Network interfaces have 15
 /// characters, so it is short.
@@ -72,6 +71,21 @@ impl Claim {
         let lock = lock_file(&dir.join(LOCK))?;
         lock.lock().with_context(|| dir.display().to_string())?;
         Ok(Self { name: name.to_owned(), dir, keep: false, _lock: lock })
+    }
+
+    /// Something kept by an earlier process.
+    ///
+    /// # Errors
+    /// Nothing of that name is kept.
+    pub fn open(name: &str) -> Result<Self> {
+        check_name(name)?;
+        let dir = state_dir().join(name);
+        if !dir.join(KEPT).exists() {
+            bail!("nothing in the lab is called {name}; `./lab list` shows what there is");
+        }
+        // Several processes may use what is kept: nobody holds the lock.
+        let lock = lock_file(&dir.join(LOCK))?;
+        Ok(Self { name: name.to_owned(), dir, keep: true, _lock: lock })
     }
 
     /// Its name, without [`PREFIX`].
@@ -136,6 +150,7 @@ pub fn sweep(all: bool) -> Result<Vec<String>> {
             gone.push(name);
         }
     }
+    gone.extend(base::sweep_unfinished()?);
     Ok(gone)
 }
 
@@ -146,109 +161,18 @@ pub fn sweep(all: bool) -> Result<Vec<String>> {
 pub fn undo(name: &str) -> Result<()> {
     check_name(name)?;
     let dir = state_dir().join(name);
-    kill_users(name, &dir)?;
-    for mount in mounts_under(&dir)?.iter().rev() {
-        if rustix::mount::unmount(mount, rustix::mount::UnmountFlags::empty()).is_err() {
-            rustix::mount::unmount(mount, rustix::mount::UnmountFlags::DETACH)
-                .with_context(|| format!("cannot unmount {}", mount.display()))?;
-        }
-    }
-    let left = mounts_under(&dir)?;
-    if !left.is_empty() {
-        // Removing the tree now would reach through the mount.
-        bail!("still mounted: {left:?}");
-    }
-    let net = format!("{PREFIX}{name}");
-    if Path::new("/run/netns").join(&net).exists() {
-        door::ok("ip", ["netns", "delete", &net])?;
-    }
-    for cgroup in cgroups(name) {
-        // It is empty once its processes are reaped; a parent goes after its children.
-        door::wait("an empty control group", Duration::from_secs(10), || remove_cgroup(&cgroup))?;
-    }
+    host::kill_users(name, &dir)?;
+    host::unmount_under(&dir)?;
+    host::drop_namespace(&format!("{PREFIX}{name}"))?;
+    host::drop_cgroups(name)?;
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
+    host::drop_nspawn_places();
     Ok(())
 }
 
-/// The control-group directories of a machine, one per hierarchy that exists.
-pub fn cgroups(name: &str) -> Vec<PathBuf> {
-    ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
-        .iter()
-        .map(|h| Path::new(h).join(format!("{PREFIX}{name}")))
-        .filter(|d| d.join("cgroup.procs").exists())
-        .collect()
-}
-
-fn remove_cgroup(dir: &Path) -> bool {
-    if let Ok(entries) = fs::read_dir(dir) {
-        for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
-            remove_cgroup(&entry.path());
-        }
-    }
-    !dir.exists() || fs::remove_dir(dir).is_ok()
-}
-
-fn kill_users(name: &str, dir: &Path) -> Result<()> {
-    door::wait("processes to end", Duration::from_secs(20), || {
-        let users = users(name, dir);
-        for pid in &users {
-            if let Some(pid) = rustix::process::Pid::from_raw(*pid) {
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-            }
-        }
-        users.is_empty()
-    })
-    .with_context(|| format!("of {name}: {:?}", users(name, dir)))
-}
-
-/// Processes whose root is inside the directory, that carry it on their command line, or that are in the control
-/// group. Ourselves and our parents may name the directory too: they are not meant.
-fn users(name: &str, dir: &Path) -> Vec<i32> {
-    let inside = format!("{}/", dir.display());
-    let group = format!("/{PREFIX}{name}");
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let mut found = Vec::new();
-    for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
-        if u32::try_from(pid).is_ok_and(|p| p == std::process::id()) {
-            continue;
-        }
-        let proc = entry.path();
-        let rooted = fs::read_link(proc.join("root")).is_ok_and(|r| r.starts_with(dir));
-        let grouped = fs::read_to_string(proc.join("cgroup")).is_ok_and(|c| {
-            c.lines()
-                .filter_map(|l| l.splitn(3, ':').nth(2))
-                .any(|g| g == group || g.strip_prefix(&group).is_some_and(|rest| rest.starts_with('/')))
-        });
-        let cmdline = fs::read(proc.join("cmdline")).unwrap_or_default();
-        let program = cmdline.split(|b| *b == 0).next().unwrap_or_default();
-        let ours = [&b"gpg-agent"[..], b"scdaemon", b"keyboxd", b"systemd-nspawn"];
-        let named = ours.iter().any(|o| program.ends_with(o))
-            && cmdline.windows(inside.len()).any(|w| w == inside.as_bytes());
-        // A zombie holds nothing; its parent reaps it.
-        let zombie = fs::read_to_string(proc.join("stat"))
-            .is_ok_and(|s| s.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')));
-        if (rooted || grouped || named) && !zombie {
-            found.push(pid);
-        }
-    }
-    found
-}
-
-/// Mount points in the directory, in the order they were made.
-fn mounts_under(dir: &Path) -> Result<Vec<PathBuf>> {
-    let info = fs::read_to_string("/proc/self/mountinfo").context("/proc/self/mountinfo")?;
-    Ok(info
-        .lines()
-        .filter_map(|l| l.split(' ').nth(4))
-        .map(|p| PathBuf::from(p.replace("\\040", " ")))
-        .filter(|p| p.starts_with(dir))
-        .collect())
-}
-
-fn names() -> Result<Vec<String>> {
+pub(super) fn names() -> Result<Vec<String>> {
     let state = state_dir();
     if !state.exists() {
         return Ok(Vec::new());

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::network::{self, Network};
+
 /// What the server does to a path that contains a given text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -46,6 +48,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    namespace: Option<PathBuf>,
     shared: Arc<Shared>,
 }
 
@@ -58,12 +61,24 @@ impl Server {
         Self::start_at("127.0.0.1:0", dir)
     }
 
-    /// Serves `dir` at an address of the host, such as one on the bridge of the machines.
+    /// Serves `dir` at an address of the host.
     ///
     /// # Errors
     /// The address cannot be listened at.
     pub fn start_at(address: &str, dir: impl Into<PathBuf>) -> Result<Self> {
         let listener = TcpListener::bind(address).with_context(|| format!("cannot listen at {address}"))?;
+        Self::start_on(listener, dir, None)
+    }
+
+    /// Serves `dir` to the machines of a network.
+    ///
+    /// # Errors
+    /// The network is gone.
+    pub fn in_network(network: &Network, dir: impl Into<PathBuf>) -> Result<Self> {
+        Self::start_on(network.listen()?, dir, Some(network.file()))
+    }
+
+    fn start_on(listener: TcpListener, dir: impl Into<PathBuf>, namespace: Option<PathBuf>) -> Result<Self> {
         let (address, dir) = (listener.local_addr()?, dir.into());
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
@@ -77,7 +92,7 @@ impl Server {
                 std::thread::spawn(move || serve(&shared, &dir, &stream).ok());
             }
         });
-        Ok(Self { address, shared })
+        Ok(Self { address, namespace, shared })
     }
 
     /// The address to put into a source, without a slash at the end.
@@ -108,7 +123,11 @@ impl Drop for Server {
         self.shared.lock().stopping = true;
         self.shared.changed.notify_all();
         // Wakes the listener, which then looks at the flag.
-        TcpStream::connect(self.address).ok();
+        let wake = || Ok(TcpStream::connect(self.address).map(drop)?);
+        match &self.namespace {
+            None => wake().ok(),
+            Some(namespace) => network::inside(namespace.clone(), wake).ok(),
+        };
     }
 }
 

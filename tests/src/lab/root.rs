@@ -59,6 +59,11 @@ impl RootDir {
         Ok(root)
     }
 
+    /// The layer of a kept machine.
+    pub(super) fn open(family: Family, claim: Claim) -> Self {
+        Self { family, merged: claim.dir().join("root"), claim }
+    }
+
     /// The directory as seen from the host.
     pub fn path(&self) -> &Path {
         &self.merged

@@ -1,1 +1,111 @@
+//! apt on Debian, Ubuntu and Raspberry Pi OS (design 7b, paragraph apt; reference 1.8).
+//!
+//! Works with apt 2.2 and later, on the running system and on one in a directory. A scan needs no root.
 
+mod dpkg_log;
+mod install;
+mod lists;
+mod lock;
+mod output;
+mod policy;
+mod progress;
+mod refresh;
+mod release;
+mod repair;
+mod scan;
+mod settings;
+mod simulate;
+mod sources;
+mod status;
+mod surroundings;
+mod transaction;
+mod version;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use patchflock_baselines::inventory::SourceState;
+use patchflock_baselines::plan::{Plan, Simulation, Target};
+
+use crate::pm::{InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
+use crate::root::Root;
+
+/// The apt of one system.
+#[derive(Debug)]
+pub struct Apt {
+    root: Root,
+    clock: fn() -> DateTime<Utc>,
+    lock_wait: Duration,
+    /// What the last refresh could not fetch: apt keeps the old lists and forgets that they are old.
+    failed: Mutex<Vec<(String, String)>>,
+}
+
+impl Apt {
+    /// The apt of the system at `root`. Waits up to two minutes for another program's lock.
+    pub fn new(root: Root) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "Valid-Until is a matter of now and the trait passes no clock"
+        )]
+        let clock = Utc::now;
+        Self { root, clock, lock_wait: Duration::from_secs(120), failed: Mutex::default() }
+    }
+
+    /// With another clock, against which `Valid-Until` is judged.
+    pub fn with_clock(mut self, clock: fn() -> DateTime<Utc>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With another bound on waiting for locks.
+    pub fn with_lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+}
+
+impl PackageManager for Apt {
+    fn name(&self) -> &'static str {
+        "apt"
+    }
+
+    fn refresh(&self, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
+        let report = refresh::refresh(&self.root, self.lock_wait, progress)?;
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = report.failed.clone();
+        Ok(report)
+    }
+
+    fn scan(&self) -> Result<Scan, PmError> {
+        let mut scan = scan::scan(&self.root, (self.clock)())?;
+        for (id, words) in self.failed.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let why = format!("the last refresh failed: {words}");
+            match scan.sources.iter_mut().find(|s| s.id == *id) {
+                Some(source) => source.state = SourceState::Unreadable { why },
+                None => scan.sources.push(scan::unknown(why)),
+            }
+        }
+        Ok(scan)
+    }
+
+    fn simulate(&self, targets: &[Target]) -> Result<Simulation, PmError> {
+        simulate::simulate(&self.root, targets, (self.clock)())
+    }
+
+    fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
+        install::fetch(&self.root, plan, self.lock_wait, progress)
+    }
+
+    fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
+        install::install(&self.root, plan, self.lock_wait, progress)
+    }
+
+    fn repair(&self) -> Result<Option<String>, PmError> {
+        repair::repair(&self.root, self.lock_wait)
+    }
+}
+
+/// Asked before anything is tried, so that nobody reads apt's complaint about a lock file.
+fn needs_root(what: &'static str) -> Result<(), PmError> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(PmError::NeedsRoot { what }) }
+}

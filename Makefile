@@ -1,0 +1,20 @@
+# `verify` never writes, `fix` is the only target that rewrites files.
+.PHONY: verify fix test fast lab-clean
+
+verify:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo test -p patchflock-tests --test tidy
+
+fix:
+	cargo fmt --all
+	cargo clippy --workspace --all-targets --all-features --fix --allow-dirty --allow-staged
+
+fast:
+	./test.sh fast
+
+test:
+	./test.sh
+
+lab-clean:
+	./lab clean

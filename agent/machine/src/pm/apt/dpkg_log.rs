@@ -1,0 +1,92 @@
+//! The record of a run, and whom dpkg blames in it.
+
+use std::collections::BTreeMap;
+
+/// Output up to a bound; what comes later is dropped and said so.
+#[derive(Debug)]
+pub(super) struct Log {
+    text: String,
+    cap: usize,
+    dropped: usize,
+}
+
+impl Log {
+    pub(super) fn new(cap: usize) -> Self {
+        Self { text: String::new(), cap, dropped: 0 }
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
+        if self.text.len() + line.len() < self.cap {
+            self.text.push_str(line);
+            self.text.push('\n');
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self.dropped {
+            0 => self.text.clone(),
+            n => format!("{}[{n} more lines]\n", self.text),
+        }
+    }
+}
+
+/// Lines that are quoted for one package.
+const QUOTED: usize = 12;
+
+/// Packages that dpkg calls failed, with the lines that lead there. A package whose dependency failed gets dpkg's
+/// words about that dependency.
+pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
+    let lines: Vec<&str> = log.lines().map(str::trim_end).collect();
+    let mut found = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = blamed(line) else { continue };
+        let starts = |l: &&str| {
+            l.starts_with(&format!("Setting up {name} "))
+                || l.starts_with(&format!("Setting up {name}:"))
+                || l.starts_with(&format!("dpkg: dependency problems prevent configuration of {name}:"))
+                || (l.starts_with("Preparing to unpack ") && l.contains(&format!("{name}_")))
+        };
+        let before = lines.get(..at).unwrap_or_default();
+        let from = before.iter().rposition(|l| starts(&l)).unwrap_or(at).max(at.saturating_sub(QUOTED));
+        let reason = lines.get(at + 1).filter(|l| l.starts_with(' ')).map_or("", |l| l.trim());
+        let mut words: Vec<&str> = lines
+            .get(from..at)
+            .unwrap_or_default()
+            .iter()
+            .map(|l| l.trim())
+            .filter(|l| !l.is_empty())
+            .collect();
+        // Both streams of the child meet here and may be a line apart: another package's start is no reason.
+        let another =
+            |w: &str| ["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| w.starts_with(s));
+        words.retain(|w| !another(w) || w.contains(name.as_str()));
+        words.push(reason);
+        words.retain(|w| !w.is_empty());
+        // The first blame counts: later rounds only repeat it.
+        found.entry(name).or_insert_with(|| words.join(" | ").chars().take(1500).collect());
+    }
+    found
+}
+
+/// The package that a line blames, without its architecture.
+fn blamed(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("dpkg: error processing ")?;
+    let name = if let Some(rest) = rest.strip_prefix("package ") {
+        rest.split([' ', ':']).next()?
+    } else {
+        // `archive /var/cache/apt/archives/NAME_VERSION_ARCH.deb (--unpack):`; apt may number it (`00-NAME_…`) in
+        // a temporary directory.
+        let path = rest.strip_prefix("archive ")?.split(" (").next()?;
+        let (dir, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let file = match file.split_once('-') {
+            Some((n, rest)) if dir.contains("apt-dpkg-install") && n.bytes().all(|b| b.is_ascii_digit()) => {
+                rest
+            }
+            _ => file,
+        };
+        file.split('_').next()?
+    };
+    (!name.is_empty()).then(|| name.to_owned())
+}

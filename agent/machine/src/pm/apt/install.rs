@@ -1,0 +1,351 @@
+//! Fetching and installing exactly a plan, and going on when one package fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use patchflock_baselines::plan::{Item, Plan, Target};
+
+use super::dpkg_log::{self, Log};
+use super::settings::{self, Settings};
+use super::status::{self, Package, Status};
+use super::transaction::{self, Preferences, Supply};
+use super::{lock, output, progress};
+use crate::exec::{Command, Output};
+use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
+use crate::root::Root;
+
+/// Downloads and installations may take this long before they count as stuck.
+const LONG: Duration = Duration::from_secs(3600);
+/// Where a changed configuration file meets a new one, the administrator's stays (design 7).
+const DPKG: [&str; 2] = ["--force-confdef", "--force-confold"];
+/// Output kept for the record: 1 MiB.
+const LOG_CAP: usize = 1 << 20;
+
+/// Downloads what the plan needs; apt verifies it against the signed index.
+pub(super) fn fetch(
+    root: &Root,
+    plan: &Plan,
+    lock_wait: Duration,
+    on_progress: OnProgress<'_>,
+) -> Result<(), PmError> {
+    super::needs_root("fetching packages")?;
+    let settings = settings::read(root)?;
+    let status = status::read(&settings.status, &settings.arch)?;
+    let items = transaction::pending(plan, &status)?;
+    if items.is_empty() {
+        return Ok(());
+    }
+    let preferences = exactly(root, &items, &status)?;
+    on_progress(Progress::Phase("Fetching".into()));
+    lock::wait(&[settings.archives.join("lock")], lock_wait)?;
+    let out = preferences
+        .over(progress::apt_get(root))
+        .args(["-y", "-q", "--download-only", "upgrade", "--with-new-pkgs"])
+        .deadline(LONG)
+        .run_lines(|_, line| {
+            progress::show(line, on_progress);
+        })?;
+    if let Some(locked) = lock::refused(&out, lock_wait) {
+        return Err(locked);
+    }
+    output::check("apt-get --download-only upgrade", &out)
+}
+
+/// Preferences under which apt would do exactly these items, or [`PmError::NotThePlan`].
+fn exactly(root: &Root, items: &[&Item], status: &Status) -> Result<Preferences, PmError> {
+    let preferences = Preferences::new(root, items, status)?;
+    let steps = transaction::simulate(&preferences)?;
+    match transaction::difference(&steps, items, status) {
+        None => Ok(preferences),
+        Some(difference) => Err(PmError::NotThePlan { difference }),
+    }
+}
+
+/// Installs the plan. Whatever fails is named and taken back where that works; the rest goes on.
+pub(super) fn install(
+    root: &Root,
+    plan: &Plan,
+    lock_wait: Duration,
+    on_progress: OnProgress<'_>,
+) -> Result<InstallReport, PmError> {
+    super::needs_root("installing packages")?;
+    let settings = settings::read(root)?;
+    let before = status::read(&settings.status, &settings.arch)?;
+    let pending = transaction::pending(plan, &before)?;
+    let mut run = Run { root, settings: &settings, lock_wait, log: Log::new(LOG_CAP), why: BTreeMap::new() };
+    let conffiles = conffiles(root, &before, plan);
+    if !pending.is_empty() {
+        let preferences = exactly(root, &pending, &before)?;
+        lock::wait(&lock::of_packages(root, &settings.archives), lock_wait)?;
+        on_progress(Progress::Phase("Installing".into()));
+        run.all(&preferences, &pending, on_progress)?;
+    }
+    let after = run.status()?;
+    let outcomes = plan.items.iter().map(|item| run.outcome(item, &before, &after)).collect();
+    Ok(InstallReport { outcomes, kept_conffiles: kept(root, &conffiles, &after, plan), log: run.log.text() })
+}
+
+struct Run<'a> {
+    root: &'a Root,
+    settings: &'a Settings,
+    lock_wait: Duration,
+    log: Log,
+    /// Why a package is not as wanted, by name.
+    why: BTreeMap<String, String>,
+}
+
+impl Run<'_> {
+    fn status(&self) -> Result<Status, PmError> {
+        status::read(&self.settings.status, &self.settings.arch)
+    }
+
+    /// Runs until every item is done or has its culprit. Each round settles at least one item or is the last.
+    fn all(
+        &mut self,
+        first: &Preferences,
+        pending: &[&Item],
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), PmError> {
+        let out = self.apt(first, on_progress)?;
+        if let Some(locked) = lock::refused(&out, self.lock_wait) {
+            return Err(locked);
+        }
+        let mut rest: Vec<&Item> = pending.to_vec();
+        let mut said = output::words(&out);
+        let mut last = usize::MAX;
+        loop {
+            let status = self.status()?;
+            rest.retain(|item| !done(item, &status));
+            if rest.is_empty() {
+                return Ok(());
+            }
+            self.settle(&rest, on_progress)?;
+            let status = self.status()?;
+            rest.retain(|item| !done(item, &status) && !self.why.contains_key(&item.name));
+            if rest.is_empty() {
+                return Ok(());
+            }
+            // Go on without the culprits, and only with what stays inside the plan.
+            let preferences = Preferences::new(self.root, &rest, &status)?;
+            let steps = match transaction::simulate(&preferences) {
+                Ok(steps) => steps,
+                Err(e) => return Ok(self.give_up(&rest, &e.to_string())),
+            };
+            let outside: Vec<&str> = steps
+                .iter()
+                .filter(|s| !rest.iter().any(|i| i.name == s.name && s.to.as_ref() == Some(&i.to)))
+                .map(|s| s.name.as_str())
+                .collect();
+            if !outside.is_empty() {
+                return Ok(self.give_up(&rest, &format!("going on would change {}", outside.join(", "))));
+            }
+            let (going, left): (Vec<&Item>, Vec<&Item>) =
+                rest.iter().partition(|i| steps.iter().any(|s| s.name == i.name));
+            self.give_up(&left, &format!("not possible without what failed ({})", self.culprits()));
+            // Each round must settle something, else it would be repeated for ever.
+            if going.is_empty() || going.len() >= last {
+                self.give_up(&going, &said);
+                return Ok(());
+            }
+            last = going.len();
+            rest = going;
+            said = output::words(&self.apt(&preferences, on_progress)?);
+        }
+    }
+
+    fn culprits(&self) -> String {
+        self.why.keys().cloned().collect::<Vec<_>>().join(", ")
+    }
+
+    fn give_up(&mut self, items: &[&Item], why: &str) {
+        for item in items {
+            self.why.entry(item.name.clone()).or_insert_with(|| why.to_owned());
+        }
+    }
+
+    fn apt(&mut self, preferences: &Preferences, on_progress: OnProgress<'_>) -> Result<Output, PmError> {
+        let supply = match transaction::supply(preferences)? {
+            Supply::Cache => "--no-download",
+            Supply::LocalDisk => "--quiet=1",
+        };
+        let mut command = preferences
+            .over(progress::apt_get(self.root))
+            .args(["-y", "-q", supply, "-o", "Dpkg::Use-Pty=0"])
+            .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
+        for option in DPKG {
+            command = command.args(["-o", &format!("Dpkg::Options::={option}")]);
+        }
+        self.logged(command.args(["upgrade", "--with-new-pkgs"]), on_progress)
+    }
+
+    fn dpkg(
+        &mut self,
+        args: &[&str],
+        files: &[String],
+        on_progress: OnProgress<'_>,
+    ) -> Result<Output, PmError> {
+        let command = Command::new(self.root, "dpkg").args(DPKG).args(args).args(files);
+        self.logged(command, on_progress)
+    }
+
+    /// Runs what writes the package database: quiet, never killed, recorded.
+    fn logged(&mut self, command: Command, on_progress: OnProgress<'_>) -> Result<Output, PmError> {
+        self.log.line(&format!("$ {}", command.display()));
+        let log = &mut self.log;
+        let out = quiet(command).deadline(LONG).uninterruptible().run_lines(|_, line| {
+            if !progress::show(line, on_progress) {
+                log.line(&String::from_utf8_lossy(line));
+            }
+        })?;
+        Ok(out)
+    }
+
+    /// After a failure: configure what can be configured, name the culprits, take back what is half done.
+    fn settle(&mut self, rest: &[&Item], on_progress: OnProgress<'_>) -> Result<(), PmError> {
+        let status = self.status()?;
+        if rest.iter().any(|i| status.get(&i.name, &i.arch).is_some_and(|p| !p.complete)) {
+            self.dpkg(&["--configure", "--pending"], &[], on_progress)?;
+        }
+        let status = self.status()?;
+        let errors = dpkg_log::errors(&self.log.text());
+        let mut half: Vec<(&Item, &Package)> = Vec::new();
+        for item in rest.iter().filter(|i| !done(i, &status)) {
+            let package = status.get(&item.name, &item.arch);
+            let broken = package.filter(|p| !p.complete);
+            if let Some(why) = errors.get(&item.name) {
+                self.why.entry(item.name.clone()).or_insert_with(|| why.clone());
+            } else if let Some(p) = broken {
+                self.why.entry(item.name.clone()).or_insert_with(|| format!("left {} by dpkg", p.state));
+            }
+            half.extend(broken.map(|p| (*item, p)));
+        }
+        self.take_back(&half, on_progress)
+    }
+
+    /// Puts the old versions back in one go, as far as their files are in the cache; removes what is new.
+    fn take_back(&mut self, half: &[(&Item, &Package)], on_progress: OnProgress<'_>) -> Result<(), PmError> {
+        let mut files = Vec::new();
+        let mut new = Vec::new();
+        let mut back: Vec<&Item> = Vec::new();
+        for (item, package) in half {
+            match &item.from {
+                Some(from) => {
+                    match old_file(self.root, &self.settings.archives, &item.name, from, &package.arch) {
+                        Some(file) => {
+                            files.push(file);
+                            back.push(item);
+                        }
+                        None => self
+                            .add(item, &format!("version {from} is not in the cache, so it stays as it is")),
+                    }
+                }
+                None => {
+                    new.push(format!(
+                        "{}:{}",
+                        item.name,
+                        if package.arch == "all" { &self.settings.arch } else { &package.arch }
+                    ));
+                    back.push(item);
+                }
+            }
+        }
+        if !files.is_empty() {
+            self.dpkg(&["--install"], &files, on_progress)?;
+        }
+        // dpkg refuses when something that stays needs it; never forced.
+        if !new.is_empty() {
+            self.dpkg(&["--remove"], &new, on_progress)?;
+        }
+        let status = self.status()?;
+        for item in back {
+            let now = status.get(&item.name, &item.arch);
+            match (&item.from, now) {
+                (Some(from), Some(p)) if p.complete && p.version == *from => {
+                    self.add(item, &format!("taken back to {from}"))
+                }
+                (None, None) => self.add(item, "removed again"),
+                (_, now) => self
+                    .add(item, &format!("taking it back failed, it is {}", now.map_or("gone", |p| &p.state))),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, item: &Item, what: &str) {
+        if let Some(why) = self.why.get_mut(&item.name) {
+            why.push_str("; ");
+            why.push_str(what);
+        }
+    }
+
+    fn outcome(&self, item: &Item, before: &Status, after: &Status) -> Outcome {
+        let result = if done(item, after) {
+            OutcomeKind::Installed
+        } else {
+            let state = after
+                .get(&item.name, &item.arch)
+                .map_or("not installed".to_owned(), |p| format!("at {} ({})", p.version, p.state));
+            OutcomeKind::Failed { why: self.why.get(&item.name).cloned().unwrap_or(state) }
+        };
+        Outcome {
+            target: Target { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() },
+            from: before.get(&item.name, &item.arch).map(|p| p.version.clone()),
+            result,
+        }
+    }
+}
+
+/// The exact version is there and configured, whatever any exit code said.
+fn done(item: &Item, status: &Status) -> bool {
+    status.get(&item.name, &item.arch).is_some_and(|p| p.complete && p.version == item.to)
+}
+
+/// Nothing asks, nothing restarts services behind our back.
+pub(super) fn quiet(command: Command) -> Command {
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("DEBCONF_NONINTERACTIVE_SEEN", "true")
+        .env("NEEDRESTART_SUSPEND", "1")
+        .env("APT_LISTCHANGES_FRONTEND", "none")
+        .env("UCF_FORCE_CONFFOLD", "1")
+}
+
+/// The package file of a version in the cache, as that system sees it. apt writes `:` as `%3a` in file names.
+fn old_file(root: &Root, archives: &Path, name: &str, version: &str, arch: &str) -> Option<String> {
+    let version = version.replace(':', "%3a");
+    // The architecture may have changed between the versions.
+    let arches: BTreeSet<&str> = [arch, "all"].into();
+    arches.iter().find_map(|arch| {
+        let file = archives.join(format!("{name}_{version}_{arch}.deb"));
+        let inside = file.strip_prefix(root.dir()).unwrap_or(&file).to_owned();
+        file.exists().then(|| Path::new("/").join(inside).display().to_string())
+    })
+}
+
+/// Each `*.dpkg-dist` beside a configuration file of the plan's packages, with its last change.
+type Dist = BTreeMap<String, Option<i64>>;
+
+fn conffiles(root: &Root, status: &Status, plan: &Plan) -> Dist {
+    use std::os::unix::fs::MetadataExt;
+    plan.items
+        .iter()
+        .filter_map(|i| status.get(&i.name, &i.arch))
+        .flat_map(|p| &p.conffiles)
+        .map(|path| {
+            let dist = format!("{path}.dpkg-dist");
+            // Modification times come from inside the package; the inode's change is when dpkg put it there.
+            let changed = std::fs::symlink_metadata(root.path(&dist)).ok();
+            (dist, changed.map(|m| m.ctime().saturating_mul(1_000_000_000).saturating_add(m.ctime_nsec())))
+        })
+        .collect()
+}
+
+/// Configuration files whose new version lies beside the administrator's since this run.
+fn kept(root: &Root, before: &Dist, after: &Status, plan: &Plan) -> Vec<String> {
+    conffiles(root, after, plan)
+        .into_iter()
+        .filter(|(path, changed)| changed.is_some() && before.get(path).copied().flatten() != *changed)
+        .filter_map(|(path, _)| path.strip_suffix(".dpkg-dist").map(str::to_owned))
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! Finishing what an interrupted run left: once, and only what cannot change anything else.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::install::quiet;
+use super::status::{self, Status};
+use super::{lock, output, settings};
+use crate::exec::Command;
+use crate::pm::PmError;
+use crate::root::Root;
+
+const LONG: Duration = Duration::from_secs(3600);
+const OPTIONS: [&str; 2] = ["--force-confdef", "--force-confold"];
+
+/// Repairs, if there is something to repair. `Some`: what was done, in words.
+pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>, PmError> {
+    super::needs_root("repairing the package database")?;
+    let settings = settings::read(root)?;
+    let status = status::read(&settings.status, &settings.arch)?;
+    let journal = journal(&settings.status);
+    let half = half_done(&status);
+    if half.is_empty() && !journal {
+        return Ok(None);
+    }
+    lock::wait(&lock::of_packages(root, &settings.archives), lock_wait)?;
+    let mut done = Vec::new();
+    if journal {
+        done.push("the journal of an interrupted dpkg was written back".to_owned());
+    }
+    if !half.is_empty() {
+        done.push(format!("found {}", half.join(", ")));
+    }
+    // With nothing to configure this only writes the journal back.
+    let out = quiet(Command::new(root, "dpkg").args(OPTIONS).args(["--configure", "--pending"]))
+        .deadline(LONG)
+        .uninterruptible()
+        .run()?;
+    if !out.success() {
+        done.push(format!("dpkg --configure --pending says: {}", last_words(&out.stderr_text())));
+    }
+    let after = status::read(&settings.status, &settings.arch)?;
+    if !half_done(&after).is_empty() {
+        done.push(fix(root, &after, lock_wait)?);
+    }
+    let left = half_done(&status::read(&settings.status, &settings.arch)?);
+    done.push(if left.is_empty() {
+        "everything is configured now".to_owned()
+    } else {
+        format!("still not right: {}; see `dpkg --audit`", left.join(", "))
+    });
+    Ok(Some(done.join("; ")))
+}
+
+/// A package that was killed while it was unpacked has to be unpacked again. Allowed is what touches such packages
+/// and nothing else: no removal, no package that was whole.
+fn fix(root: &Root, status: &Status, lock_wait: Duration) -> Result<String, PmError> {
+    let apt = || {
+        Command::new(root, "apt-get")
+            .args(["-y", "-q", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
+            .args(["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"])
+            .args(["-o", &format!("DPkg::Lock::Timeout={}", lock_wait.as_secs().max(1))])
+    };
+    let out = apt().args(super::scan::SIMULATE).args(["-f", "install"]).run()?;
+    if !out.success() {
+        return Ok(format!("apt-get -f install finds no way: {}", output::words(&out)));
+    }
+    let would = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
+        what: "apt-get -s -f install".into(),
+        place,
+        found,
+    })?;
+    let whole = |name: &str, arch: Option<&str>| {
+        status.get(name, arch.unwrap_or(&status.native_arch)).is_none_or(|p| p.complete)
+    };
+    let outside: Vec<&str> = would
+        .steps
+        .iter()
+        .filter(|s| s.to.is_none() || whole(&s.name, s.arch.as_deref()))
+        .map(|s| s.name.as_str())
+        .collect();
+    if !outside.is_empty() {
+        return Ok(format!("apt-get -f install was not run, it would also change {}", outside.join(", ")));
+    }
+    let out = quiet(apt().args(["-f", "install"])).deadline(LONG).uninterruptible().run()?;
+    Ok(match out.success() {
+        true => "apt-get -f install finished the rest".to_owned(),
+        false => format!("apt-get -f install says: {}", output::words(&out)),
+    })
+}
+
+fn half_done(status: &Status) -> Vec<String> {
+    status
+        .packages
+        .values()
+        .filter(|p| !p.complete)
+        .map(|p| format!("{} {} {}", p.name, p.version, p.state))
+        .collect()
+}
+
+/// A killed dpkg leaves the newest states in `updates/`.
+fn journal(status: &Path) -> bool {
+    let Some(dir) = status.parent().map(|p| p.join("updates")) else { return false };
+    std::fs::read_dir(dir).is_ok_and(|mut entries| {
+        entries.any(|e| e.is_ok_and(|e| e.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit())))
+    })
+}
+
+fn last_words(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    lines.get(lines.len().saturating_sub(6)..).unwrap_or_default().join(" | ").chars().take(1000).collect()
+}

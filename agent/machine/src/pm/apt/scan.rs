@@ -1,0 +1,316 @@
+//! The scan: our own reading of status and indexes beside apt's opinion.
+//!
+//! apt's simulation is the slowest part, so it runs while we read; the whole takes little more than it alone.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use patchflock_baselines::inventory::{
+    Candidate, Installed, NativeAction, NativeUpgrade, Phased, Source, SourceState,
+};
+
+use super::lists::Offer;
+use super::policy::{self, Opinion};
+use super::settings::Settings;
+use super::sources::{self, Repo};
+use super::status::{self, Package, Status};
+use super::{output, surroundings, version};
+use crate::exec::{Command, Output};
+use crate::pm::{PmError, Scan};
+use crate::root::Root;
+
+/// Arguments of every simulation: no note for non-root users, and the old output format on apt 3.
+pub(super) const SIMULATE: [&str; 6] =
+    ["-s", "-V", "-o", "APT::Get::Show-User-Simulation-Note=no", "-o", "APT::Output-Version=0"];
+
+/// Reads everything; changes nothing.
+pub(super) fn scan(root: &Root, now: DateTime<Utc>) -> Result<Scan, PmError> {
+    let settings = super::settings::read(root)?;
+    let (native, services, ours) = std::thread::scope(|scope| {
+        let native = scope.spawn(|| simulate(root));
+        let services = scope.spawn(|| surroundings::services_to_restart(root));
+        let ours = read(root, &settings, now);
+        (native.join(), services.join(), ours)
+    });
+    let (native_out, native) = native.map_err(|_| died("the simulation"))??;
+    let Ours { status, auto, repos, offers, opinions, package_manager } = ours?;
+    let native = native.native(&status);
+
+    let mut sources: Vec<Source> = repos.iter().map(|r| r.source.clone()).collect();
+    sources.extend(complaint(&native_out, &sources));
+    let (found, candidates) = match_offers(&status, &repos, &offers, &opinions, &native)?;
+    Ok(Scan {
+        package_manager,
+        installed: installed(root, &status, &auto, found),
+        candidates,
+        foreign_updaters: surroundings::foreign_updaters(root, &settings, &status),
+        reboot: surroundings::reboot(root, &status),
+        services_to_restart: services.map_err(|_| died("the service check"))?,
+        sources,
+        native,
+    })
+}
+
+fn died(what: &str) -> PmError {
+    PmError::Failed { what: what.to_owned(), tool_says: "its thread ended early".to_owned() }
+}
+
+fn simulate(root: &Root) -> Result<(Output, output::Simulated), PmError> {
+    let what = "apt-get -s -V dist-upgrade";
+    let out = Command::new(root, "apt-get").args(SIMULATE).arg("dist-upgrade").run()?;
+    output::check(what, &out)?;
+    let parsed = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
+        what: what.to_owned(),
+        place,
+        found,
+    })?;
+    Ok((out, parsed))
+}
+
+/// What we read while apt thinks.
+struct Ours {
+    status: Status,
+    auto: HashSet<(String, String)>,
+    repos: Vec<Repo>,
+    /// Index of the repository, and what it offers.
+    offers: Vec<(usize, Offer)>,
+    opinions: BTreeMap<String, Opinion>,
+    package_manager: String,
+}
+
+fn read(root: &Root, settings: &Settings, now: DateTime<Utc>) -> Result<Ours, PmError> {
+    let status = status::read(&settings.status, &settings.arch)?;
+    let auto = std::fs::read_to_string(&settings.extended_states)
+        .map(|text| status::parse_auto(&text))
+        .unwrap_or_default();
+    let (repos, offers) = read_offers(root, settings, &status.names(), now)?;
+    let mut upgradable: Vec<String> = offers
+        .iter()
+        .filter_map(|(_, o)| status.get(&o.name, &o.arch).filter(|p| version::newer(&o.version, &p.version)))
+        .map(|p| apt_name(p, &status))
+        .collect();
+    upgradable.sort();
+    upgradable.dedup();
+    let opinions = if upgradable.is_empty() { BTreeMap::new() } else { opinions(root, &upgradable)? };
+    let out = Command::new(root, "apt-get").arg("--version").run()?;
+    let text = out.stdout_text();
+    let package_manager = text.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    Ok(Ours { status, auto, repos, offers, opinions, package_manager })
+}
+
+/// Every repository, read, and what it offers of the wanted names.
+pub(super) fn read_offers(
+    root: &Root,
+    settings: &Settings,
+    wanted: &HashSet<String>,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Repo>, Vec<(usize, Offer)>), PmError> {
+    let mut repos = sources::find(root, &settings.lists)?;
+    let mut offers = Vec::new();
+    for (at, repo) in repos.iter_mut().enumerate() {
+        offers.extend(repo.read(root, wanted, now).into_iter().map(|o| (at, o)));
+    }
+    Ok((repos, offers))
+}
+
+/// The name by which apt's tools take and print a package: the native architecture goes without saying.
+pub(super) fn apt_name(package: &Package, status: &Status) -> String {
+    if status.same_arch(&package.arch, "all") {
+        package.name.clone()
+    } else {
+        format!("{}:{}", package.name, package.arch)
+    }
+}
+
+fn opinions(root: &Root, names: &[String]) -> Result<BTreeMap<String, Opinion>, PmError> {
+    let what = "apt-cache policy";
+    let mut all = BTreeMap::new();
+    // Far below the limit on arguments, whatever the names.
+    for chunk in names.chunks(2000) {
+        let out = Command::new(root, "apt-cache").args(["policy", "--"]).args(chunk).run()?;
+        output::check(what, &out)?;
+        let parsed = policy::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
+            what: what.to_owned(),
+            place,
+            found,
+        })?;
+        all.extend(parsed);
+    }
+    Ok(all)
+}
+
+/// A complaint of apt that belongs to no source we found unreadable ourselves: what apt warned about may hide
+/// updates, so it stands as a source of unknown content. Notes about double configuration hide nothing.
+fn complaint(out: &Output, sources: &[Source]) -> Option<Source> {
+    let explained = sources.iter().any(|s| s.state != SourceState::Readable);
+    let said: Vec<String> = output::complaints(out, "W: ")
+        .into_iter()
+        .filter(|w| !w.contains("configured multiple times"))
+        .filter(|w| !(explained && w.starts_with("You may want to run apt-get update")))
+        .collect();
+    (!said.is_empty()).then(|| unknown(said.join("; ")))
+}
+
+/// The source that stands for what apt could not tell us about any one source.
+pub(super) fn unknown(why: String) -> Source {
+    Source {
+        id: "apt".to_owned(),
+        origin: String::new(),
+        label: String::new(),
+        codename: String::new(),
+        suite: String::new(),
+        component: String::new(),
+        security: false,
+        metadata_date: None,
+        valid_until: None,
+        refreshed_at: None,
+        state: SourceState::Unreadable { why },
+    }
+}
+
+/// Where the installed version of each package is offered, by name and architecture.
+type Origins = BTreeMap<(String, String), Vec<String>>;
+
+fn match_offers(
+    status: &Status,
+    repos: &[Repo],
+    offers: &[(usize, Offer)],
+    opinions: &BTreeMap<String, Opinion>,
+    native: &[NativeUpgrade],
+) -> Result<(Origins, Vec<Candidate>), PmError> {
+    let mut origins = Origins::new();
+    let mut candidates: BTreeMap<(String, String, String), (Candidate, bool)> = BTreeMap::new();
+    for (at, offer) in offers {
+        let (Some(repo), Some(package)) = (repos.get(*at), status.get(&offer.name, &offer.arch)) else {
+            continue;
+        };
+        let sources = if offer.version == package.version {
+            origins.entry((package.name.clone(), package.arch.clone())).or_default()
+        } else if version::newer(&offer.version, &package.version) {
+            let key = (package.name.clone(), package.arch.clone(), offer.version.clone());
+            let (candidate, not_automatic) =
+                candidates.entry(key).or_insert_with(|| (candidate(package, offer), true));
+            candidate.security |= repo.source.security;
+            *not_automatic &= repo.not_automatic;
+            &mut candidate.sources
+        } else {
+            continue;
+        };
+        if !sources.contains(&repo.source.id) {
+            sources.push(repo.source.id.clone());
+        }
+    }
+    let mut list: Vec<Candidate> = Vec::new();
+    for ((name, arch, _), (mut candidate, not_automatic)) in candidates {
+        let Some(package) = status.packages.get(&(name.clone(), arch.clone())) else { continue };
+        let key = apt_name(package, status);
+        let opinion = opinions.get(&key).ok_or_else(|| PmError::Unexpected {
+            what: "apt-cache policy".to_owned(),
+            place: key,
+            found: "no answer".to_owned(),
+        })?;
+        let deferred =
+            native.iter().any(|n| n.action == NativeAction::Deferred && n.name == name && n.arch == arch);
+        let priority = opinion.priorities.get(&candidate.version).copied();
+        if let Some(phased) = &mut candidate.phased {
+            // apt before 2.5 defers by giving the version priority 1 and lists nothing.
+            phased.deferred = deferred || priority == Some(1);
+        }
+        candidate.held = held(package, &candidate, opinion, not_automatic);
+        list.push(candidate);
+    }
+    list.sort_by(|a, b| {
+        (&a.name, &a.arch).cmp(&(&b.name, &b.arch)).then_with(|| version::compare(&a.version, &b.version))
+    });
+    Ok((origins, list))
+}
+
+fn candidate(package: &Package, offer: &Offer) -> Candidate {
+    Candidate {
+        name: package.name.clone(),
+        arch: package.arch.clone(),
+        installed: package.version.clone(),
+        version: offer.version.clone(),
+        title: None,
+        sources: Vec::new(),
+        security: false,
+        section: offer.section.clone(),
+        priority: offer.priority.clone(),
+        product: None,
+        product_family: None,
+        patch_set: None,
+        advisories: Vec::new(),
+        aliases: Vec::new(),
+        packages: Vec::new(),
+        build_time: None,
+        first_seen: None,
+        held: None,
+        phased: offer.phased.map(|percentage| Phased { percentage, deferred: false }),
+        obsoletes: false,
+        size: offer.size,
+    }
+}
+
+/// Why the administrator does not want this version, if so: what apt itself would choose is the upper bound.
+fn held(package: &Package, candidate: &Candidate, opinion: &Opinion, not_automatic: bool) -> Option<String> {
+    if package.hold {
+        return Some("on hold (apt-mark hold)".to_owned());
+    }
+    let priority = opinion.priorities.get(&candidate.version).copied();
+    let shown = priority.map_or("none".to_owned(), |p| p.to_string());
+    if priority.is_none_or(|p| p < 0) {
+        return Some(format!("pinned: priority {shown}"));
+    }
+    let bound = opinion.candidate.as_deref();
+    if bound.is_some_and(|b| !version::newer(&candidate.version, b)) {
+        return None;
+    }
+    // Deferred by phasing is the distribution's word, not the administrator's.
+    if candidate.phased.as_ref().is_some_and(|p| p.deferred) {
+        return None;
+    }
+    if not_automatic && priority.is_some_and(|p| p <= 100) {
+        return Some(format!(
+            "not automatic: its repository is chosen only when asked for (priority {shown})"
+        ));
+    }
+    Some(match bound {
+        Some(bound) => format!("pinned: apt would install {bound}; priority {shown}"),
+        None => format!("pinned: apt would install no version; priority {shown}"),
+    })
+}
+
+fn installed(
+    root: &Root,
+    status: &Status,
+    auto: &HashSet<(String, String)>,
+    mut origins: Origins,
+) -> Vec<Installed> {
+    let info = root.path("/var/lib/dpkg/info");
+    let at = |p: &Package| {
+        // dpkg writes the file list when it unpacks; nothing touches it afterwards.
+        [format!("{}.list", p.name), format!("{}:{}.list", p.name, p.arch)]
+            .iter()
+            .find_map(|file| std::fs::metadata(info.join(file)).ok()?.modified().ok())
+            .map(DateTime::<Utc>::from)
+    };
+    status
+        .packages
+        .values()
+        .map(|p| Installed {
+            name: p.name.clone(),
+            arch: p.arch.clone(),
+            version: p.version.clone(),
+            section: p.section.clone(),
+            priority: p.priority.clone(),
+            // extended_states knows packages of `all` under the native architecture.
+            auto: auto.contains(&(p.name.clone(), p.arch.clone()))
+                || (p.arch == "all" && auto.contains(&(p.name.clone(), status.native_arch.clone()))),
+            installed_at: at(p),
+            broken: !p.complete,
+            sources: origins.remove(&(p.name.clone(), p.arch.clone())).unwrap_or_default(),
+            advisories: Vec::new(),
+            build_time: None,
+        })
+        .collect()
+}

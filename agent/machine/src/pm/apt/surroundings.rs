@@ -1,0 +1,163 @@
+//! What else matters about an apt machine: other updaters, reboot evidence, services on replaced files.
+
+use patchflock_baselines::inventory::{ForeignUpdater, RebootEvidence};
+
+use super::settings::Settings;
+use super::status::{Package, Status};
+use super::version;
+use crate::exec::Command;
+use crate::root::Root;
+
+/// Programs that install updates by themselves, or make others do it.
+pub(super) fn foreign_updaters(root: &Root, settings: &Settings, status: &Status) -> Vec<ForeignUpdater> {
+    let mut found = Vec::new();
+    if status.get("unattended-upgrades", "all").is_some() {
+        let on = |value: &Option<String>, unset: bool| {
+            value.as_deref().map_or(unset, |v| !matches!(v.trim(), "" | "0" | "false" | "no"))
+        };
+        // apt.systemd.daily: Enable defaults to 1, Unattended-Upgrade to 0.
+        let configured = on(&settings.unattended, false) && on(&settings.periodic, true);
+        let timer = timer(root, "apt-daily-upgrade.timer");
+        found.push(ForeignUpdater {
+            name: "unattended-upgrades".into(),
+            active: configured && timer.starts,
+            evidence: format!(
+                "APT::Periodic::Unattended-Upgrade is {}; {}",
+                settings.unattended.as_deref().map_or("not set".to_owned(), |v| format!("\"{v}\"")),
+                timer.evidence
+            ),
+        });
+    }
+    // Package, whether it installs by itself, what it does.
+    let others = [
+        ("packagekit", false, "installs when a desktop program or `pkcon` asks it to"),
+        ("update-notifier", false, "tells the user about updates"),
+        ("cron-apt", true, "runs apt from cron; what it does is in its configuration"),
+        ("landscape-client", true, "takes orders from a Landscape server"),
+    ];
+    for (name, active, what) in others {
+        if status
+            .packages
+            .range((name.to_owned(), String::new())..)
+            .next()
+            .is_some_and(|((n, _), _)| n == name)
+        {
+            found.push(ForeignUpdater {
+                name: name.into(),
+                active,
+                evidence: format!("package {name} is installed; it {what}"),
+            });
+        }
+    }
+    found
+}
+
+struct Timer {
+    starts: bool,
+    evidence: String,
+}
+
+/// Read from the unit links: asking systemd does not work for a system in a directory.
+fn timer(root: &Root, unit: &str) -> Timer {
+    let own = root.path("/etc/systemd/system").join(unit);
+    if std::fs::read_link(&own).is_ok_and(|target| target.ends_with("null")) {
+        return Timer { starts: false, evidence: format!("{unit} is masked") };
+    }
+    let wanted = root.path("/etc/systemd/system/timers.target.wants").join(unit);
+    if wanted.symlink_metadata().is_ok() {
+        return Timer { starts: true, evidence: format!("{unit} is enabled") };
+    }
+    // Without systemd cron does the same work.
+    let cron = root.path("/etc/cron.daily/apt-compat").exists() && root.path("/usr/sbin/cron").exists();
+    let systemd = root.path("/lib/systemd/systemd").exists();
+    if cron && !systemd {
+        return Timer { starts: true, evidence: "/etc/cron.daily/apt-compat runs it".into() };
+    }
+    Timer { starts: false, evidence: format!("{unit} is not enabled") }
+}
+
+/// Whether the machine asks for a reboot. Without a sign either way the answer is that it cannot tell.
+pub(super) fn reboot(root: &Root, status: &Status) -> RebootEvidence {
+    let mut evidence = Vec::new();
+    let read = |path: &str| std::fs::read_to_string(root.path(path)).ok();
+    if root.path("/run/reboot-required").exists() {
+        let mut names: Vec<String> = read("/run/reboot-required.pkgs")
+            .unwrap_or_default()
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        evidence.push(if names.is_empty() {
+            "/run/reboot-required exists".to_owned()
+        } else {
+            format!("/run/reboot-required names {}", names.join(", "))
+        });
+    }
+    // The kernel that runs is that of the host, whatever system lies in a directory.
+    let kernel = if root.is_host() {
+        let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let banner = read("/proc/version").unwrap_or_default();
+        newer_kernel(status, release.trim(), &banner)
+    } else {
+        None
+    };
+    if let Some(Some(newer)) = &kernel {
+        evidence.push(newer.clone());
+    }
+    let needed = match (evidence.is_empty(), kernel) {
+        (false, _) => Some(true),
+        (true, Some(None)) => Some(false),
+        (true, _) => None,
+    };
+    RebootEvidence { needed, evidence }
+}
+
+/// `None`: the running kernel is not of a package (a container, a kernel of one's own). Otherwise what shows that
+/// an installed one is newer, if anything does.
+fn newer_kernel(status: &Status, release: &str, banner: &str) -> Option<Option<String>> {
+    let images: Vec<&Package> =
+        status.packages.values().filter(|p| p.name.starts_with("linux-image-") && p.complete).collect();
+    let running = images.iter().find(|p| p.name.strip_prefix("linux-image-") == Some(release))?;
+    // Debian replaces a kernel in place within one ABI and names the package version in the banner.
+    let booted = banner.split_whitespace().skip_while(|w| *w != "Debian").nth(1);
+    if let Some(booted) = booted.filter(|b| version::newer(&running.version, b)) {
+        return Some(Some(format!(
+            "kernel {release} is running as {booted}, {} is installed",
+            running.version
+        )));
+    }
+    // The same flavour: what follows the numbers (`amd64`, `cloud-amd64`, `generic`).
+    let flavour = |name: &str| {
+        let rest = name.strip_prefix("linux-image-")?;
+        let at = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        rest.starts_with(|c: char| c.is_ascii_digit()).then(|| rest.get(at..).unwrap_or_default().to_owned())
+    };
+    let newest = images
+        .iter()
+        .filter(|p| {
+            flavour(&p.name) == flavour(&running.name) && version::newer(&p.version, &running.version)
+        })
+        .max_by(|a, b| version::compare(&a.version, &b.version));
+    Some(newest.map(|p| format!("kernel {release} is running, {} {} is installed", p.name, p.version)))
+}
+
+/// Services on replaced files, as needrestart sees them; empty where it is not installed or may not look.
+pub(super) fn services_to_restart(root: &Root) -> Vec<String> {
+    if !root.is_host()
+        || !root.path("/usr/sbin/needrestart").exists()
+        || !rustix::process::geteuid().is_root()
+    {
+        return Vec::new();
+    }
+    // Batch mode, list only, nothing but libraries: it restarts nothing and asks nothing.
+    let out = Command::new(root, "/usr/sbin/needrestart").args(["-b", "-r", "l", "-l"]).run();
+    out.map(|o| parse_needrestart(&o.stdout_text())).unwrap_or_default()
+}
+
+/// `NEEDRESTART-SVC: ssh.service` lines.
+pub(super) fn parse_needrestart(text: &str) -> Vec<String> {
+    text.lines().filter_map(|l| l.strip_prefix("NEEDRESTART-SVC:")).map(|s| s.trim().to_owned()).collect()
+}

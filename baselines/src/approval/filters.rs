@@ -1,0 +1,190 @@
+//! Filters of rules and the global filters (reference 1.2, 1.5).
+//!
+//! Comparison: whole values, without regard to ASCII case (`Security` in a baseline, `security` in
+//! updateinfo.xml), on Windows also without spaces (`SecurityUpdates`, `Security Updates`). `*` matches every
+//! value and, what AWS leaves open, an absent one too: else an allow-all rule would miss just the packages that
+//! nobody described. Any other value needs the attribute.
+
+use super::subject::Subject;
+use crate::baseline::{Filter, FilterKey};
+use crate::inventory::{Advisory, Node};
+use crate::os::{Family, OperatingSystem};
+
+/// Filters of one rule, or the global ones, with what is known about them beforehand.
+#[derive(Debug)]
+pub(crate) struct Filters<'b> {
+    filters: &'b [Filter],
+    has_classification: bool,
+    has_patch_set: bool,
+}
+
+/// Why a patch does not pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mismatch<'x> {
+    /// The filter; `None`: a Windows rule without PATCH_SET, which means the operating system only.
+    filter: Option<&'x Filter>,
+    found: Option<&'x str>,
+}
+
+impl<'b> Filters<'b> {
+    pub(crate) fn new(filters: &'b [Filter]) -> Self {
+        let has = |key| filters.iter().any(|f: &Filter| f.key == key);
+        Self {
+            filters,
+            has_classification: has(FilterKey::Classification),
+            has_patch_set: has(FilterKey::PatchSet),
+        }
+    }
+
+    pub(crate) fn has_classification(&self) -> bool {
+        self.has_classification
+    }
+
+    /// All filters must pass. `os_only`: a missing PATCH_SET means `OS` on Windows. AWS's examples set it for
+    /// applications, and an approval that silently covered Office would be the worse reading.
+    pub(crate) fn admit<'x>(
+        &self,
+        subject: &Subject<'x>,
+        advisory: Option<&'x Advisory>,
+        node: &'x Node,
+        os_only: bool,
+    ) -> Result<(), Mismatch<'x>>
+    where
+        'b: 'x,
+    {
+        let os = node.operating_system;
+        let family = os.family();
+        let patch_set = subject.patch_set.unwrap_or("OS");
+        if os_only
+            && family == Family::Windows
+            && !self.has_patch_set
+            && !patch_set.eq_ignore_ascii_case("OS")
+        {
+            return Err(Mismatch { filter: None, found: Some(patch_set) });
+        }
+        let class = classification(subject, advisory, family);
+        for filter in self.filters {
+            let found = match filter.key {
+                FilterKey::Product => Some(subject.product.unwrap_or(&node.product)),
+                FilterKey::PatchSet => Some(patch_set),
+                FilterKey::ProductFamily => subject.product_family,
+                FilterKey::Classification => class,
+                FilterKey::Severity | FilterKey::MsrcSeverity => {
+                    advisory.and_then(|a| a.severity.as_deref()).filter(|s| !s.trim().is_empty())
+                }
+                FilterKey::Priority => subject.priority,
+                FilterKey::Section => subject.section,
+            };
+            if filter.values.iter().any(|wanted| accepts(wanted, found, filter.key, os)) {
+                continue;
+            }
+            // Reference 1.5: a patch that carries only a classification is matched on it alone. `None` is how
+            // vendors write "no severity"; a filter that lists `None` matched above.
+            let unrated = found.is_none_or(|s| s.eq_ignore_ascii_case("None"));
+            let by_class_alone =
+                filter.key == FilterKey::Severity && self.has_classification && class.is_some();
+            if unrated && by_class_alone {
+                continue;
+            }
+            return Err(Mismatch { filter: Some(filter), found });
+        }
+        Ok(())
+    }
+
+    /// The filters in words, for example `severity Critical or Important`.
+    pub(crate) fn words(&self) -> String {
+        if self.filters.is_empty() {
+            return "every patch".to_owned();
+        }
+        let parts: Vec<String> = self.filters.iter().map(filter_words).collect();
+        parts.join(" and ")
+    }
+}
+
+impl Mismatch<'_> {
+    /// `wants priority Required, this is optional`.
+    pub(crate) fn words(&self) -> String {
+        let Some(filter) = self.filter else {
+            let found = self.found.unwrap_or("something else");
+            return format!("names no patch set and so wants OS, this is {found}");
+        };
+        match self.found {
+            Some(found) => format!("wants {}, this is {}", filter_words(filter), short(found)),
+            None => format!("wants {}, this has none", filter_words(filter)),
+        }
+    }
+}
+
+/// The CLASSIFICATION of a patch under one advisory. Apple's list of updates marks security updates without
+/// any notice that would carry the class.
+pub(crate) fn classification<'x>(
+    subject: &Subject<'x>,
+    advisory: Option<&'x Advisory>,
+    family: Family,
+) -> Option<&'x str> {
+    match advisory {
+        Some(advisory) => advisory.classification.as_deref().filter(|class| !class.trim().is_empty()),
+        None if family == Family::Macos && subject.security => Some("Security"),
+        None => None,
+    }
+}
+
+fn accepts(wanted: &str, found: Option<&str>, key: FilterKey, os: OperatingSystem) -> bool {
+    if wanted == "*" {
+        return true;
+    }
+    let Some(found) = found else {
+        // Microsoft's catalogue writes no severity where MSRC gave none; AWS lists that as `Unspecified`.
+        return key == FilterKey::MsrcSeverity && wanted.eq_ignore_ascii_case("Unspecified");
+    };
+    if wanted.eq_ignore_ascii_case(found) {
+        return true;
+    }
+    let amazon = matches!(os, OperatingSystem::AmazonLinux2022 | OperatingSystem::AmazonLinux2023);
+    if amazon && key == FilterKey::Severity && wanted.eq_ignore_ascii_case("Medium") {
+        // Reference 1.3: `Medium` also selects the external label `Moderate`.
+        return found.eq_ignore_ascii_case("Moderate");
+    }
+    os == OperatingSystem::Windows && {
+        let plain = |s: &str| s.chars().filter(|c| *c != ' ').collect::<String>();
+        found.contains(' ') && plain(found).eq_ignore_ascii_case(&plain(wanted))
+    }
+}
+
+/// Values named in a reason; the rest is counted.
+const VALUES_SHOWN: usize = 5;
+
+fn filter_words(filter: &Filter) -> String {
+    let key = match filter.key {
+        FilterKey::PatchSet => "patch set",
+        FilterKey::Product => "product",
+        FilterKey::ProductFamily => "product family",
+        FilterKey::Classification => "classification",
+        FilterKey::MsrcSeverity => "MSRC severity",
+        FilterKey::Severity => "severity",
+        FilterKey::Priority => "priority",
+        FilterKey::Section => "section",
+    };
+    if filter.values.iter().any(|v| v == "*") {
+        return format!("any {key}");
+    }
+    let mut values: Vec<String> = filter.values.iter().take(VALUES_SHOWN).map(|v| short(v)).collect();
+    if filter.values.len() > VALUES_SHOWN {
+        values.push(format!("{} more", filter.values.len() - VALUES_SHOWN));
+    }
+    let last = values.pop();
+    match (values.as_slice(), last) {
+        (_, None) => format!("{key} without values"),
+        ([], Some(last)) => format!("{key} {last}"),
+        (first, Some(last)) => format!("{key} {} or {last}", first.join(", ")),
+    }
+}
+
+/// Text from a repository, cut to what a line of a report bears.
+pub(crate) fn short(text: &str) -> String {
+    const LONGEST: usize = 64;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST).chain(std::iter::once('…')).collect()
+}

@@ -1,0 +1,265 @@
+//! Entries of the approved and rejected lists, and of install-override lists, in every format of reference 2.4
+//! and 2.8.
+//!
+//! An entry is compared with the strings that a patch answers to; it is never parsed, so that a name with
+//! dashes or digits cannot be misread. Deviations from AWS, all of them wider:
+//! - Advisory, CVE and Bugzilla ids work in both lists (the two AWS pages disagree) and on every Linux family.
+//!   They are compared whole and without case: a `*` in an entry never reaches into ids, or rejecting `R*`
+//!   would reject whatever an `RHSA` names.
+//! - An all-digit entry is a Bugzilla id and nothing else, as AWS says; it never is a version.
+//! - `*` may stand any number of times, not once per component.
+//! - apt: `name=version` and `*` besides bare names. AWS's bare names cover all versions and architectures,
+//!   which makes it impossible to reject the one bad upload.
+
+use std::collections::HashSet;
+
+use crate::inventory::{Advisory, Candidate, Installed};
+use crate::os::Family;
+use crate::version::split_evr;
+
+/// What a list entry is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arch: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) advisories: &'a [Advisory],
+    pub(crate) aliases: &'a [String],
+    pub(crate) packages: &'a [String],
+}
+
+impl<'a> From<&'a Candidate> for Named<'a> {
+    fn from(c: &'a Candidate) -> Self {
+        Self {
+            name: &c.name,
+            arch: &c.arch,
+            version: &c.version,
+            advisories: &c.advisories,
+            aliases: &c.aliases,
+            packages: &c.packages,
+        }
+    }
+}
+
+impl<'a> From<&'a Installed> for Named<'a> {
+    fn from(i: &'a Installed) -> Self {
+        Self {
+            name: &i.name,
+            arch: &i.arch,
+            version: &i.version,
+            advisories: &i.advisories,
+            aliases: &[],
+            packages: &[],
+        }
+    }
+}
+
+/// A list made ready for many comparisons.
+#[derive(Debug)]
+pub(crate) struct NameList<'b> {
+    family: Family,
+    names: Vec<Pattern<'b>>,
+    /// Entries that may be ids, in lower case.
+    ids: HashSet<String>,
+}
+
+impl<'b> NameList<'b> {
+    pub(crate) fn new(family: Family, entries: &'b [String]) -> Self {
+        let mut names = Vec::new();
+        let mut ids = HashSet::new();
+        // macOS and Windows names have no wildcards (reference 2.4): a `*` is a character there.
+        let wildcards = !matches!(family, Family::Macos | Family::Windows);
+        for entry in entries {
+            let entry = entry.trim();
+            // SLES lists may hold rpm file names.
+            let name =
+                if family == Family::Zypper { entry.strip_suffix(".rpm").unwrap_or(entry) } else { entry };
+            if name.is_empty() {
+                continue;
+            }
+            if name.bytes().any(|b| b.is_ascii_digit()) {
+                ids.insert(entry.to_ascii_lowercase());
+            }
+            let bugzilla = name.bytes().all(|b| b.is_ascii_digit());
+            if !bugzilla {
+                names.push(Pattern::new(name, wildcards));
+            }
+        }
+        Self { family, names, ids }
+    }
+
+    /// Whether some entry names the patch.
+    pub(crate) fn matches(&self, named: &Named<'_>) -> bool {
+        self.matches_id(named) || self.matches_name(named)
+    }
+
+    fn matches_id(&self, named: &Named<'_>) -> bool {
+        if self.ids.is_empty() {
+            return false;
+        }
+        let known = |id: &str| self.ids.contains(id.to_ascii_lowercase().as_str());
+        (self.family == Family::Windows && known(named.name))
+            || named.aliases.iter().any(|id| known(id))
+            || named.advisories.iter().any(|a| {
+                known(&a.id) || a.cves.iter().any(|id| known(id)) || a.bugzilla.iter().any(|id| known(id))
+            })
+    }
+
+    fn matches_name(&self, named: &Named<'_>) -> bool {
+        match self.family {
+            Family::Windows => false,
+            Family::Macos => self.names.iter().any(|p| p.matches(named.name)),
+            Family::Apt => self.names.iter().any(|p| {
+                p.may_start_with(named.name)
+                    && (p.matches(named.name) || p.matches(&format!("{}={}", named.name, named.version)))
+            }),
+            Family::Rpm => self.matches_rpm(named),
+            Family::Zypper => {
+                self.matches_rpm(named)
+                    || self.names.iter().any(|p| named.packages.iter().any(|package| p.matches(package)))
+            }
+        }
+    }
+
+    fn matches_rpm(&self, named: &Named<'_>) -> bool {
+        let (epoch, version, _) = split_evr(named.version);
+        let epoch = if epoch.is_empty() { "0" } else { epoch };
+        let mut forms = None;
+        self.names.iter().any(|p| {
+            // Nearly every comparison ends here, before a string is built.
+            [named.name, version, epoch].into_iter().any(|start| p.may_start_with(start))
+                && forms.get_or_insert_with(|| rpm_forms(named)).iter().any(|form| p.matches(form))
+        })
+    }
+}
+
+/// The forms of reference 2.4 that an rpm package answers to.
+fn rpm_forms(named: &Named<'_>) -> Vec<String> {
+    let Named { name, arch, .. } = named;
+    let (epoch, version, release) = split_evr(named.version);
+    let epoch = if epoch.is_empty() { "0" } else { epoch };
+    vec![
+        (*name).to_owned(),
+        format!("{name}.{arch}"),
+        format!("{name}-{version}"),
+        format!("{name}-{version}-{release}"),
+        format!("{name}-{version}-{release}.{arch}"),
+        version.to_owned(),
+        format!("{version}-{release}"),
+        format!("{epoch}:{version}-{release}"),
+        format!("{name}-{epoch}:{version}-{release}"),
+        format!("{name}-{epoch}:{version}-{release}.{arch}"),
+        format!("{epoch}:{name}-{version}-{release}.{arch}"),
+        format!("{name}.{arch}:{epoch}:{version}-{release}"),
+    ]
+}
+
+/// Text with `*`, each of which stands for any characters, none included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pattern<'p> {
+    text: &'p str,
+    /// What stands before the first `*`; `None`: there is no wildcard.
+    prefix: Option<&'p str>,
+}
+
+impl<'p> Pattern<'p> {
+    pub(crate) fn new(text: &'p str, wildcards: bool) -> Self {
+        let prefix = if wildcards { text.split_once('*').map(|(prefix, _)| prefix) } else { None };
+        Self { text, prefix }
+    }
+
+    /// Whether some text that starts with `start` could match.
+    fn may_start_with(&self, start: &str) -> bool {
+        match self.prefix {
+            None => self.text.starts_with(start),
+            Some(prefix) => prefix.starts_with(start) || start.starts_with(prefix),
+        }
+    }
+
+    /// Whether the whole text matches. Each part between two `*` is taken at its first place, which is enough
+    /// for `*` alone: no backtracking, so the time is linear in pattern and text.
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        let Some(prefix) = self.prefix else { return self.text == text };
+        let Some(mut rest) = text.strip_prefix(prefix) else { return false };
+        let mut parts = self.text.split('*').skip(1).peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                return rest.ends_with(part);
+            }
+            match rest.find(part) {
+                Some(at) => rest = rest.get(at + part.len()..).unwrap_or(""),
+                None => return false,
+            }
+        }
+        rest.is_empty()
+    }
+}
+
+/// Whether an entry of an install-override list names a candidate (reference 2.8).
+///
+/// - rpm and zypper: `id` is `name.arch`, `title` is `{name}.{arch}:{epoch}:{version}-{release}` or, as AWS's
+///   own example shows, only the version part; `*` anywhere in both. A zypper patch is named by its own name
+///   or by one of its packages.
+/// - apt: `name.arch` and `{name}.{arch}:{version}` or the version.
+/// - macOS: `name` or `name.version`, `title` unused. Windows: KB or bulletin id, `title` ignored.
+///
+/// Only updates of installed packages are candidates, so an override never installs anything new.
+pub fn matches_override(family: Family, id: &str, title: Option<&str>, candidate: &Candidate) -> bool {
+    let named = Named::from(candidate);
+    match family {
+        Family::Windows => {
+            named.name.eq_ignore_ascii_case(id) || named.aliases.iter().any(|a| a.eq_ignore_ascii_case(id))
+        }
+        Family::Macos => {
+            id == named.name
+                || id.strip_prefix(named.name).and_then(|rest| rest.strip_prefix('.')) == Some(named.version)
+        }
+        Family::Apt => override_package(id, title, named.name, named.arch, &[named.version]),
+        Family::Rpm => override_rpm(id, title, named.name, named.arch, named.version),
+        Family::Zypper => {
+            (Pattern::new(id, true).matches(named.name)
+                && title.is_none_or(|t| Pattern::new(t, true).matches(named.version)))
+                || override_rpm(id, title, named.name, named.arch, named.version)
+                || named.packages.iter().any(|package| {
+                    let nevra = rpm_version::Nevra::parse_values(package);
+                    let (name, epoch, version, release, arch) = nevra;
+                    let colon = if epoch.is_empty() { "" } else { ":" };
+                    override_rpm(id, title, name, arch, &format!("{epoch}{colon}{version}-{release}"))
+                })
+        }
+    }
+}
+
+fn override_rpm(id: &str, title: Option<&str>, name: &str, arch: &str, evr: &str) -> bool {
+    let (epoch, version, release) = split_evr(evr);
+    let epoch = if epoch.is_empty() { "0" } else { epoch };
+    let full = format!("{epoch}:{version}-{release}");
+    let short = format!("{version}-{release}");
+    override_package(id, title, name, arch, &[&full, &short])
+}
+
+/// The first of `versions` is the one that belongs into the full title.
+fn override_package(id: &str, title: Option<&str>, name: &str, arch: &str, versions: &[&str]) -> bool {
+    if !Pattern::new(id, true).matches(&format!("{name}.{arch}")) {
+        return false;
+    }
+    let Some(title) = title.map(|title| Pattern::new(title, true)) else { return true };
+    versions.iter().any(|version| title.matches(version))
+        || versions.first().is_some_and(|version| title.matches(&format!("{name}.{arch}:{version}")))
+}
+
+/// A baseline override and an install-override list were given together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a baseline override and an install-override list cannot be used in one run (as in AWS, it then neither \
+     scans nor installs): leave one of them out"
+)]
+pub struct OverrideConflict;
+
+/// Refuses a baseline override together with an install-override list (reference 2.7).
+pub fn check_overrides(baseline_override: bool, install_override: bool) -> Result<(), OverrideConflict> {
+    if baseline_override && install_override { Err(OverrideConflict) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

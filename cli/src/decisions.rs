@@ -1,0 +1,186 @@
+//! Decisions and compliance as people read them.
+
+use std::fmt::Write;
+
+use comfy_table::{Attribute, Cell, Color};
+use patchflock_baselines::approval::{Decision, Evaluation, Verdict};
+use patchflock_baselines::compliance::{NodeCompliance, NodeStatus, PatchState};
+use patchflock_baselines::inventory::{Inventory, SourceState};
+
+use crate::output::{count, instant, rendered, table};
+
+/// Decisions worth a row: of each package the chosen one, else the newest; all of them on request.
+pub(crate) fn shown(evaluation: &Evaluation, all: bool) -> Vec<&Decision> {
+    let mut rows: Vec<&Decision> = Vec::new();
+    for decision in &evaluation.decisions {
+        match rows.last_mut() {
+            Some(last) if !all && last.name == decision.name && last.arch == decision.arch => {
+                if decision.chosen {
+                    *last = decision;
+                }
+            }
+            _ => rows.push(decision),
+        }
+    }
+    rows.sort_by_key(|d| rank(d));
+    rows
+}
+
+/// What will be done first, then what may come, then what will not.
+fn rank(decision: &Decision) -> u8 {
+    match decision.verdict {
+        Verdict::Approved if decision.chosen => 0,
+        Verdict::Pending { .. } => 1,
+        Verdict::Waiting => 2,
+        Verdict::Held => 3,
+        Verdict::Deferred => 4,
+        Verdict::TooNew => 5,
+        Verdict::Rejected => 6,
+        Verdict::NotMatched => 7,
+        Verdict::Approved => 8,
+    }
+}
+
+/// The verdict in one or two words.
+pub(crate) fn verdict_word(decision: &Decision) -> &'static str {
+    match decision.verdict {
+        Verdict::Approved if decision.chosen => "approved",
+        Verdict::Approved => "superseded",
+        Verdict::Pending { .. } => "pending",
+        Verdict::Waiting => "waiting",
+        Verdict::TooNew => "too new",
+        Verdict::Rejected => "rejected",
+        Verdict::NotMatched => "not matched",
+        Verdict::Held => "held",
+        Verdict::Deferred => "deferred",
+    }
+}
+
+/// The table of decisions.
+pub(crate) fn decisions(evaluation: &Evaluation, all: bool) -> String {
+    let rows = shown(evaluation, all);
+    if rows.is_empty() {
+        return "No installed package has a newer version in the repositories.\n".into();
+    }
+    let mut table = table(&["PACKAGE", "INSTALLED", "OFFERED", "VERDICT", "WHY"]);
+    for decision in rows {
+        let word = verdict_word(decision);
+        let cell = match decision.verdict {
+            Verdict::Approved if decision.chosen => Cell::new(word).fg(Color::Green),
+            Verdict::Pending { .. } | Verdict::Waiting => Cell::new(word).fg(Color::Yellow),
+            Verdict::Rejected | Verdict::Held => Cell::new(word).fg(Color::Red),
+            _ => Cell::new(word).add_attribute(Attribute::Dim),
+        };
+        table.add_row([
+            Cell::new(&decision.name),
+            Cell::new(&decision.installed),
+            Cell::new(&decision.version),
+            cell,
+            Cell::new(&decision.reason),
+        ]);
+    }
+    rendered(&table)
+}
+
+/// What the decisions come to, in one line.
+pub(crate) fn summary(evaluation: &Evaluation) -> String {
+    let rows = shown(evaluation, false);
+    let number = |word: &str| rows.iter().filter(|d| verdict_word(d) == word).count();
+    let mut parts = vec![format!("{} approved", number("approved"))];
+    for word in ["pending", "waiting", "too new", "rejected", "held", "deferred", "not matched"] {
+        let n = number(word);
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    format!("{}: {}", count(rows.len(), "package with updates", "packages with updates"), parts.join(", "))
+}
+
+/// The first lines: which machine, which baseline, how fresh.
+pub(crate) fn heading(inventory: &Inventory, evaluation: &Evaluation) -> String {
+    let node = &inventory.node;
+    let mut text = format!(
+        "{}: {} ({}), {}, {}\n",
+        node.hostname,
+        node.pretty_name,
+        node.arch,
+        node.package_manager,
+        count(inventory.installed.len(), "package installed", "packages installed")
+    );
+    writeln!(text, "baseline {} as of {}", evaluation.baseline, instant(evaluation.at)).ok();
+    for source in &inventory.sources {
+        if let SourceState::Unreadable { why } = &source.state {
+            writeln!(text, "source {} cannot be relied on: {why}", source.id).ok();
+        }
+    }
+    for updater in inventory.foreign_updaters.iter().filter(|u| u.active) {
+        writeln!(text, "{} also installs updates here: {}", updater.name, updater.evidence).ok();
+    }
+    text
+}
+
+/// Status in words.
+pub(crate) fn status_word(status: NodeStatus) -> &'static str {
+    match status {
+        NodeStatus::Compliant => "COMPLIANT",
+        NodeStatus::NonCompliant => "NOT COMPLIANT",
+        NodeStatus::Unknown => "UNKNOWN",
+    }
+}
+
+/// The verdict on the machine, its counts and its notes.
+pub(crate) fn compliance(compliance: &NodeCompliance) -> String {
+    let c = &compliance.counts;
+    let mut parts = vec![
+        format!("{} installed", c.installed),
+        format!("{} other", c.installed_other),
+        format!("{} missing", c.missing),
+    ];
+    for (n, word) in [
+        (c.failed, "failed"),
+        (c.installed_pending_reboot, "pending reboot"),
+        (c.installed_rejected, "rejected but installed"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    let mut text = format!("compliance: {} ({})\n", status_word(compliance.status), parts.join(", "));
+    for note in &compliance.notes {
+        writeln!(text, "  {note}").ok();
+    }
+    text
+}
+
+/// Patches that make the machine noncompliant.
+pub(crate) fn noncompliant(compliance: &NodeCompliance) -> String {
+    let bad = |s: PatchState| {
+        matches!(
+            s,
+            PatchState::Missing
+                | PatchState::Failed
+                | PatchState::InstalledRejected
+                | PatchState::InstalledPendingReboot
+        )
+    };
+    let rows: Vec<_> = compliance.patches.iter().filter(|p| bad(p.state)).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = table(&["PACKAGE", "VERSION", "STATE", "LEVEL", "WHY"]);
+    for patch in rows {
+        table.add_row([
+            patch.name.clone(),
+            patch.version.clone(),
+            enum_word(&patch.state),
+            enum_word(&patch.level),
+            patch.reason.clone(),
+        ]);
+    }
+    rendered(&table)
+}
+
+/// The stable name of an enum value, as JSON has it.
+pub(crate) fn enum_word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

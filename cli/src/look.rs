@@ -1,0 +1,134 @@
+//! The commands that only look: `try`, `inventory`, `evaluate`. No root, nothing is changed.
+
+use chrono::{DateTime, Utc};
+use patchflock_baselines::approval::{self, Evaluation};
+use patchflock_baselines::baseline::Baseline;
+use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus, RunTraces};
+use patchflock_baselines::inventory::Inventory;
+use serde::Serialize;
+
+use crate::args::{EvaluateArgs, Format, InventoryArgs, MachineArgs, TryArgs};
+use crate::blame::{Failure, Verdict};
+use crate::compare::{self, Difference, Kind};
+use crate::machine::Machine;
+use crate::{decisions, output, policy, record};
+
+/// What `try` and `evaluate` print as JSON and YAML. Stable.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    format: u32,
+    node: &'a patchflock_baselines::inventory::Node,
+    sources: &'a [patchflock_baselines::inventory::Source],
+    evaluation: &'a Evaluation,
+    compliance: &'a NodeCompliance,
+    differences: &'a [Difference],
+}
+
+/// `patchflock try`.
+pub(crate) fn try_machine(
+    machine: &MachineArgs,
+    args: &TryArgs,
+    now: DateTime<Utc>,
+) -> Result<Verdict, Failure> {
+    let machine = Machine::open(machine, now)?;
+    let baseline = policy::baseline(&args.baseline, machine.facts.operating_system)?;
+    let inventory = machine.inventory(now)?;
+    let traces = record::traces(&machine.root, inventory.node.boot_id.as_deref());
+    show(&inventory, &baseline, &traces, now, args.all, args.output)
+}
+
+/// `patchflock evaluate`.
+pub(crate) fn evaluate(args: &EvaluateArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let inventory = policy::inventory(&args.inventory)?;
+    let baseline = policy::baseline(&args.baseline, inventory.node.operating_system)?;
+    let at = args.at.unwrap_or(now);
+    show(&inventory, &baseline, &RunTraces::default(), at, args.all, args.output)
+}
+
+/// `patchflock inventory`.
+pub(crate) fn inventory(
+    machine: &MachineArgs,
+    args: &InventoryArgs,
+    now: DateTime<Utc>,
+) -> Result<Verdict, Failure> {
+    let inventory = Machine::open(machine, now)?.inventory(now)?;
+    if args.output == Format::Table {
+        let mut table = output::table(&["WHAT", "COUNT"]);
+        for (what, n) in [
+            ("sources", inventory.sources.len()),
+            ("installed packages", inventory.installed.len()),
+            ("newer versions offered", inventory.candidates.len()),
+            ("changes the native tool would make", inventory.native.len()),
+        ] {
+            table.add_row([what.to_owned(), n.to_string()]);
+        }
+        output::data(&output::rendered(&table))?;
+    } else {
+        output::structured(args.output, &inventory)?;
+    }
+    Ok(Verdict::Fine)
+}
+
+fn show(
+    inventory: &Inventory,
+    baseline: &Baseline,
+    traces: &RunTraces,
+    at: DateTime<Utc>,
+    all: bool,
+    format: Format,
+) -> Result<Verdict, Failure> {
+    let evaluation = approval::evaluate(baseline, inventory, at).map_err(Failure::operator)?;
+    let compliance = compliance::assess(baseline, inventory, &evaluation, traces, false);
+    let tool = inventory.node.package_manager.split(' ').next().unwrap_or("the native tool");
+    let differences = compare::compare(inventory, &evaluation, tool);
+    if format == Format::Table {
+        let text = [
+            decisions::heading(inventory, &evaluation),
+            String::new(),
+            decisions::decisions(&evaluation, all),
+            String::new(),
+            decisions::summary(&evaluation) + "\n",
+            decisions::compliance(&compliance),
+            comparison(&differences, tool),
+        ]
+        .map(|part| if part.is_empty() { "\n".to_owned() } else { part })
+        .concat();
+        output::data(&text)?;
+    } else {
+        output::structured(
+            format,
+            &Report {
+                format: 1,
+                node: &inventory.node,
+                sources: &inventory.sources,
+                evaluation: &evaluation,
+                compliance: &compliance,
+                differences: &differences,
+            },
+        )?;
+    }
+    Ok(match compliance.status {
+        NodeStatus::Compliant => Verdict::Fine,
+        NodeStatus::NonCompliant | NodeStatus::Unknown => Verdict::NotCompliant,
+    })
+}
+
+/// The differences from the native tool; what is the same is only counted.
+fn comparison(differences: &[Difference], tool: &str) -> String {
+    let same = differences.iter().filter(|d| d.kind == Kind::Same).count();
+    let mut text = format!(
+        "\nbeside {tool}: the same for {}, different for {}\n",
+        output::count(same, "package", "packages"),
+        output::count(differences.len() - same, "package", "packages")
+    );
+    for difference in differences.iter().filter(|d| d.kind != Kind::Same) {
+        let sign = match difference.kind {
+            Kind::OnlyNative => '-',
+            Kind::OnlyBaseline => '+',
+            Kind::OtherVersion => '~',
+            Kind::Same => '=',
+        };
+        text += &format!("  {sign} {}: {}\n", difference.name, difference.explanation);
+    }
+    text
+}
