@@ -1,15 +1,12 @@
-//! Order of dpkg versions.
+//! Order of dpkg versions, in the one implementation of the project.
 
 use std::cmp::Ordering;
 
-use debversion::Version;
+use patchflock_baselines::os::Family;
 
-/// dpkg's order. Versions that are none are equal to nothing newer: they never become candidates.
+/// dpkg's order.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
-    match (Version::parse_lenient(a), Version::parse_lenient(b)) {
-        (Ok(a), Ok(b)) => a.cmp(&b),
-        _ => Ordering::Equal,
-    }
+    patchflock_baselines::version::compare(Family::Apt, a, b)
 }
 
 /// Whether `a` is newer than `b`.
