@@ -166,16 +166,16 @@ fi
 lab_programs=()
 if [ "$tier" != fast ]; then
     target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    say "building the lab"
-    if cargo build -p patchflock-cli -p patchflock-tests --bin patchflock --bin lab \
-        && cargo test -p patchflock-tests --features lab --no-run --message-format=json > "$log/programs.json"; then
+    build_lab() {
+        cargo build -p patchflock-cli -p patchflock-tests --bin patchflock --bin lab \
+            && cargo test -p patchflock-tests --features lab --no-run --message-format=json > "$log/programs.json"
+    }
+    if step "building the lab" build_lab; then
         lab_bin=$target/debug/lab
         while read -r program; do lab_programs+=("$program"); done < <(
             sed -n 's/.*"name":"lab_[^"]*".*"executable":"\([^"]*\)".*/\1/p' "$log/programs.json"
         )
         if [ ${#lab_programs[@]} = 0 ]; then failed_steps+=("finding the lab's tests"); fi
-    else
-        failed_steps+=("building the lab")
     fi
     # Being root is not enough in some containers: try what the lab does, where it leaves no trace.
     if [ -z "$lab_refusal" ]; then
