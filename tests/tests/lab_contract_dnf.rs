@@ -1,5 +1,12 @@
 //! dnf 4 for real: scans, simulations, installations and repairs in rpm systems of their own.
 #![cfg(feature = "lab")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first thing that fails, and so do its preparations"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +17,7 @@ use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
 use patchflock_machine::host::{NativeTool, package_manager_for};
 use patchflock_machine::pm::dnf::Dnf;
 use patchflock_machine::pm::{InstallReport, OutcomeKind, PackageManager, PmError, Progress, Scan};
+use patchflock_tests::contract::{self, Fixture};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
 use patchflock_tests::lab::http::{Fault, Server};
@@ -82,6 +90,43 @@ impl Lab {
         let names = all.lines().filter(|n| !n.starts_with("bash-")).map(|n| n.replace("-0:", "-"));
         names.collect::<Vec<_>>().join(" ")
     }
+}
+
+impl Fixture for Lab {
+    fn pm(&self) -> &dyn PackageManager {
+        &self.dnf
+    }
+
+    fn arch(&self) -> String {
+        "noarch".into()
+    }
+
+    fn snapshot(&self) -> anyhow::Result<String> {
+        self.root.ok("rpm -qa | sort; dnf -C -q repoquery --userinstalled | sort; \
+             find /etc /usr/share /var/lib/dnf/modulefailsafe -type f -print0 | sort -z | xargs -0 sha256sum")
+    }
+}
+
+/// The machine that the contract describes.
+fn contract_machine() -> anyhow::Result<Lab> {
+    let old = ["alpha", "beta", "gamma", "broken", "held"];
+    let new = vec![
+        rpm("alpha", "2.0").requires("alpha-data"),
+        rpm("alpha-data", "2.0"),
+        rpm("beta", "2.0"),
+        rpm("gamma", "2.0"),
+        rpm("broken", "2.0").script("pre", "echo 'no database to be found' >&2; exit 1"),
+        rpm("held", "2.0"),
+    ];
+    let lab = Lab::new(old.map(|n| rpm(n, "1.0")).to_vec(), &old.join(" "), new, Vec::new());
+    lab.root.ok("dnf -C -q mark remove gamma")?;
+    lab.root.write("/etc/dnf/plugins/versionlock.list", "held-0:1.0-1.*\n")?;
+    Ok(lab)
+}
+
+#[test]
+fn dnf_keeps_the_contract() {
+    contract::all(contract_machine).unwrap();
 }
 
 fn target(name: &str, version: &str) -> Target {
@@ -437,7 +482,7 @@ fn a_lock_that_is_held_is_waited_for_and_then_named() {
     lab.root.ok(&format!("/usr/bin/python3 -c \"{hold}\" > /dev/null 2>&1 & echo $! > /tmp/pid")).unwrap();
     let held = || lab.root.at("/tmp/held").exists();
     patchflock_tests::lab::door::wait("the lock to be held", Duration::from_secs(20), held).unwrap();
-    let impatient = lab.dnf.clone().lock_wait(Duration::from_millis(300));
+    let impatient = lab.dnf.clone().with_lock_wait(Duration::from_millis(300));
     let e = impatient.install(&plan, &mut |_| {}).unwrap_err();
     assert!(matches!(e, PmError::Locked { .. }), "{e}");
     lab.root.ok("kill $(cat /tmp/pid)").unwrap();

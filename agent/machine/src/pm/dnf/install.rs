@@ -147,8 +147,7 @@ impl Run<'_, '_> {
 
     /// Bisects with rpm's test transactions, which change nothing, then installs what passes together.
     fn without_culprits(&mut self, missing: &[&Item], error: &str) -> Result<(), PmError> {
-        let approved: Vec<&Item> =
-            missing.iter().copied().filter(|i| matches!(i.role, Role::Approved { .. })).collect();
+        let approved: Vec<&Item> = missing.iter().copied().filter(|i| is_job(i)).collect();
         let mut good: Vec<&Item> = Vec::new();
         let mut bad: HashSet<Nevra> = HashSet::new();
         let mut queue = vec![approved];
@@ -172,8 +171,7 @@ impl Run<'_, '_> {
             }
         }
         for item in missing {
-            let role = &item.role;
-            if matches!(role, Role::PulledIn { .. }) {
+            if !is_job(item) {
                 self.why.insert(nevra(item), "no package that needs it could be installed".into());
             }
         }
@@ -256,6 +254,11 @@ impl Run<'_, '_> {
         }
         said.words.lines().for_each(add);
     }
+}
+
+/// What the solver is asked for; the rest comes in with it.
+fn is_job(item: &Item) -> bool {
+    matches!(item.role, Role::Approved { .. }) && item.from.is_some()
 }
 
 /// dnf's error, on one line; empty where there is none.
