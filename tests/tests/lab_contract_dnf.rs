@@ -3,8 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
@@ -27,7 +25,6 @@ use patchflock_tests::lab::rpm::Rpm;
 /// A Rocky Linux 9 system whose only repository comes over HTTP.
 struct Lab {
     root: RootDir,
-    repo: RpmRepo,
     server: Server,
     dnf: Dnf,
 }
@@ -54,7 +51,7 @@ impl Lab {
         }
         repo.publish().unwrap();
         let dnf = Dnf::new(root.root());
-        let lab = Self { root, repo, server, dnf };
+        let lab = Self { root, server, dnf };
         lab.refresh();
         lab
     }
