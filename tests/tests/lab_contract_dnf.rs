@@ -12,9 +12,11 @@ use std::time::Duration;
 use patchflock_baselines::inventory::{Candidate, NativeAction, SourceState};
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
+use patchflock_machine::exec::Command;
 use patchflock_machine::host::{NativeTool, package_manager_for};
 use patchflock_machine::pm::dnf::Dnf;
 use patchflock_machine::pm::{InstallReport, OutcomeKind, PackageManager, PmError, Progress, Scan};
+use patchflock_machine::root::Root;
 use patchflock_tests::contract::{self, Fixture};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
@@ -505,6 +507,45 @@ fn an_old_version_left_by_an_interrupted_upgrade_is_taken_out_and_nothing_else()
     assert!(words.contains("tool-1.0-1.noarch"), "{words}");
     assert!(lab.installed().ends_with("oldname-1.0-1 tool-1.1-1"), "{}", lab.installed());
     assert_eq!(lab.dnf.repair().unwrap(), None);
+}
+
+#[test]
+fn what_a_kill_in_the_middle_leaves_is_repaired_and_the_plan_finished() {
+    let hang = rpm("b", "1.1").script("post", "touch /in-script; while test -e /hang; do sleep 0.1; done");
+    let new = vec![rpm("a", "1.1"), hang, rpm("c", "1.1").requires("b >= 1.1")];
+    let lab = Lab::new(["a", "b", "c"].map(|n| rpm(n, "1.0")).to_vec(), "a b c", new, Vec::new());
+    let plan = lab.plan(&[("a", "1.1-1"), ("b", "1.1-1"), ("c", "1.1-1")]);
+    lab.dnf.fetch(&plan, &mut |_| {}).unwrap();
+    lab.root.write("/hang", "").unwrap();
+    let limit = Duration::from_secs(60);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| lab.dnf.install(&plan, &mut |_| {}));
+        let in_script = || lab.root.at("/in-script").exists();
+        patchflock_tests::lab::door::wait("the script", limit, in_script).unwrap();
+        // The machine loses power: everything in it is gone at once, and nobody tidies up.
+        let gone = || {
+            let inside = std::fs::read_dir("/proc")
+                .unwrap()
+                .flatten()
+                .filter(|e| std::fs::read_link(e.path().join("root")).is_ok_and(|r| r == lab.root.path()));
+            let pids: Vec<String> = inside.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+            if !pids.is_empty() {
+                Command::new(&Root::host(), "kill").args(["-9"]).args(pids).run().unwrap();
+            }
+            run.is_finished()
+        };
+        patchflock_tests::lab::door::wait("the end", limit, gone).unwrap();
+    });
+    std::fs::remove_file(lab.root.at("/hang")).unwrap();
+    let half = lab.scan();
+    assert!(half.installed.iter().any(|p| p.broken), "nothing was interrupted: {}", lab.installed());
+    let words = lab.dnf.repair().unwrap().unwrap();
+    assert!(words.contains("took out"), "{words}");
+    assert_eq!(lab.dnf.repair().unwrap(), None);
+    let rest = lab.plan(&[("a", "1.1-1"), ("b", "1.1-1"), ("c", "1.1-1")]);
+    let report = lab.fetch_and_install(&rest);
+    assert!(results(&report).values().all(|r| r == "installed"), "{report:?}");
+    assert_eq!(lab.installed(), "a-1.1-1 b-1.1-1 c-1.1-1");
 }
 
 #[test]

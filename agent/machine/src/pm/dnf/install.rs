@@ -129,7 +129,8 @@ impl Run<'_, '_> {
         if names.is_empty() {
             return Ok(());
         }
-        let command = crate::exec::Command::new(&self.system.root, "dnf")
+        let program = super::which(&self.system.root).map_err(|_| PmError::NoTool { tool: "dnf" })?;
+        let command = crate::exec::Command::new(&self.system.root, program)
             .args(["-C", "-q", "mark", "remove"])
             .args(&names)
             .deadline(Duration::from_secs(600))
