@@ -1,5 +1,5 @@
 # `verify` never writes, `fix` is the only target that rewrites files.
-.PHONY: verify fix test fast lab-clean
+.PHONY: verify fix test fast deny lab-clean
 
 verify:
 	cargo fmt --all --check
@@ -15,6 +15,10 @@ fast:
 
 test:
 	./test.sh
+
+# Needs `cargo install --locked cargo-deny`. The advisory database has to be fetched: `cargo deny check advisories`.
+deny:
+	cargo deny check licenses bans sources
 
 lab-clean:
 	./lab clean

@@ -55,18 +55,18 @@ YAML
     show patchflock once -f /root/baseline.yaml --dry-run
 
     bold "3. Patch it: exactly that, nothing else"
-    on dpkg-query -W -f '${Package}:${Architecture} ${Version}\n' | sort >/tmp/before
-    on apt-mark showauto | sort >/tmp/auto-before
+    on dpkg-query -W -f '${Package}:${Architecture} ${Version}\n' | sort >"$root/tmp/before"
+    on apt-mark showauto | sort >"$root/tmp/auto-before"
     show patchflock once -f /root/baseline.yaml --yes
-    on dpkg-query -W -f '${Package}:${Architecture} ${Version}\n' | sort >/tmp/after
-    on apt-mark showauto | sort >/tmp/auto-after
+    on dpkg-query -W -f '${Package}:${Architecture} ${Version}\n' | sort >"$root/tmp/after"
+    on apt-mark showauto | sort >"$root/tmp/auto-after"
 
     bold "4. What changed, as dpkg tells it"
-    diff /tmp/before /tmp/after | sed -n 's/^[<>]/&/p' || true
-    if cmp -s /tmp/auto-before /tmp/auto-after; then
+    diff "$root/tmp/before" "$root/tmp/after" | sed -n 's/^[<>]/&/p' || true
+    if cmp -s "$root/tmp/auto-before" "$root/tmp/auto-after"; then
         say "The set of automatically installed packages is unchanged."
     else
-        diff /tmp/auto-before /tmp/auto-after || true
+        diff "$root/tmp/auto-before" "$root/tmp/auto-after" || true
     fi
 
     bold "5. And now?"
@@ -75,7 +75,6 @@ YAML
 
 if [ "${1-}" = --inside ]; then
     mount --make-rprivate /
-    mount -t tmpfs tmpfs /tmp
     inside "$2" "$3"
     exit
 fi

@@ -1,7 +1,7 @@
 //! Documents: from bytes to checked values, with every problem at its place.
 //!
 //! A file holds one or more YAML documents (JSON is YAML) with `kind`, `name` and `spec`. The path of a document is
-//! bytes → [`load`] (tree with places) → [`validate`] (JSON Schema generated from [`fragment`]) → checks between fields
+//! bytes → `load` (tree with places) → `validate` (JSON Schema generated from [`fragment`]) → checks between fields
 //! → value. What AWS prints ([`import_aws`]) is rewritten into our shape first and then goes the same way, so that both
 //! are checked by the same code. [`to_yaml`] is the way back.
 
@@ -23,13 +23,16 @@ mod write;
 
 pub use aws::{Imported, import_aws};
 pub use kind::Kind;
-pub use load::{MAX_BYTES, MAX_DEPTH, MAX_FIELDS, MAX_NODES, MAX_PROBLEMS};
-pub use problem::{Problem, Severity, render};
+pub use load::{MAX_BYTES, MAX_DEPTH, MAX_FIELDS, MAX_NODES};
+pub use problem::{MAX_PROBLEMS, Problem, Severity, render};
 pub use write::to_yaml;
+
+use std::collections::BTreeSet;
 
 use crate::baseline::Baseline;
 use crate::window::MaintenanceWindow;
 use load::load;
+use problem::{failed, in_order};
 
 /// A checked document.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,15 +81,17 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
     let loaded = load(label, bytes);
     let mut problems = loaded.problems;
     let mut documents: Vec<Document> = Vec::new();
+    let mut names: BTreeSet<(Kind, String)> = BTreeSet::new();
     for root in &loaded.roots {
+        // Whoever has so many problems reads no more of them, and finding each costs time.
+        if problems.len() >= MAX_PROBLEMS && failed(&problems) {
+            break;
+        }
         let (document, found) =
             if aws::looks_like(root) { aws::read_with_notes(label, root) } else { kind::read(label, root) };
         problems.extend(found);
         if let Some(document) = document {
-            if documents
-                .iter()
-                .any(|other| other.kind() == document.kind() && other.name() == document.name())
-            {
+            if !names.insert((document.kind(), document.name().to_owned())) {
                 let at = root.get("name").or_else(|| root.get("Name")).unwrap_or(root).at;
                 problems.push(Problem {
                     severity: Severity::Error,
@@ -100,8 +105,10 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
             documents.push(document);
         }
     }
-    problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
-    problems.truncate(MAX_PROBLEMS);
-    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
-    if failed || documents.is_empty() { Err(problems) } else { Ok(Parsed { documents, warnings: problems }) }
+    let problems = in_order(problems);
+    if failed(&problems) || documents.is_empty() {
+        Err(problems)
+    } else {
+        Ok(Parsed { documents, warnings: problems })
+    }
 }

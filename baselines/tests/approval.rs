@@ -1,6 +1,6 @@
 //! The selection pipeline by example, each test with its clause of the reference.
 
-#![allow(clippy::indexing_slicing, reason = "a missing decision must end the test")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a missing decision must end the test")]
 
 #[path = "sample/machine.rs"]
 mod machine;
@@ -614,6 +614,8 @@ fn a_patch_that_is_superseded_while_it_waits_is_overdue_from_its_first_version_o
 #[test]
 fn nothing_is_overdue_before_the_wait_or_without_a_limit_or_once_approved_or_rejected_7b() {
     let (inventory, b) = starving();
+    let overdue = |at: &str| evaluate(&b, &inventory, time(at)).expect("same system").overdue.len();
+    assert_eq!((overdue("2026-10-31"), overdue("2026-10-31T00:00:01Z")), (0, 1));
     assert!(run(&Baseline { max_wait_days: None, ..b.clone() }, &inventory).overdue.is_empty());
     assert!(run(&Baseline { max_wait_days: Some(55), ..b.clone() }, &inventory).overdue.is_empty());
     assert!(run(&Baseline { max_wait_days: Some(u32::MAX), ..b.clone() }, &inventory).overdue.is_empty());

@@ -85,6 +85,41 @@ spec:
 }
 
 #[test]
+fn a_wrong_field_does_not_hide_what_else_is_wrong() {
+    insta::assert_snapshot!(told_spec("DEBIAN",
+"  description: 7
+  max_wait_days: soon
+  approved_patches: [Bash, libc6]
+  rejected_patches: [libc6, 1.10]
+  approval_rules:
+    - {filters: {CLASSIFICATION: [Security]}, approve_after_days: many}
+    - {filters: {PRIORITY: [required]}, approve_after_days: 1, approve: manual}
+"), @r#"
+    b.yaml:5:16: error: `description` must be text, not the number `7`
+      hint: put it in quotes: "7"
+    b.yaml:6:18: error: `max_wait_days` must be a whole number, not the text `soon`
+    b.yaml:7:22: error: `Bash` is not a Debian package name
+      hint: write the bare name, without architecture and version: `bash`, not `bash:amd64` or `bash=5.2`
+    b.yaml:8:29: error: `rejected_patches[1]` must be text, not the number `1.10`
+      hint: put it in quotes: "1.10"
+    b.yaml:10:18: error: DEBIAN has no filter `CLASSIFICATION`
+      hint: usable: `PRODUCT`, `PRIORITY`, `SECTION`
+    b.yaml:10:67: error: `approval_rules[0].approve_after_days` must be a whole number, not the text `many`
+    b.yaml:11:7: error: a rule gives only one of `approve_after_days`, `approve_until_date` and `approve: manual`
+      hint: keep one, or write a second rule
+    b.yaml:11:29: error: `PRIORITY` has no value `required`
+      hint: did you mean `Required`?
+    "#);
+    insta::assert_snapshot!(told_spec("CENTOS", "  approval_rules: [{ApproveAfterDays: 7}, {approve_after_days: -1}, {}]"), @r"
+    b.yaml:5:21: error: unknown field `ApproveAfterDays` in `approval_rules[0]`
+      hint: did you mean `approve_after_days`?
+    b.yaml:5:64: error: `approval_rules[1].approve_after_days` must be 0 or more, not the number `-1`
+    b.yaml:5:69: error: a rule for CENTOS gives one of `approve_after_days`, `approve_until_date` and `approve: manual`
+      hint: to approve at once, write `approve_after_days: 0`
+    ");
+}
+
+#[test]
 fn problems_are_shown_in_their_source() {
     let source = "kind: PatchBaseline\nname: x\nspec:\n  operating_system: DEBIAN\n  approval_rule: []\n";
     insta::assert_snapshot!(render(source, &parse("b.yaml", source.as_bytes()).unwrap_err()), @r"

@@ -112,6 +112,26 @@ fn a_good_window_has_no_problem_and_is_written_as_it_was_meant() {
 }
 
 #[test]
+fn a_wrong_field_does_not_hide_what_else_is_wrong_nor_invent_more() {
+    let bad = GOOD
+        .replace("targets: [{key: 'tag:Patch Group', values: [web]}]", "targets: web")
+        .replace("cutoff: 1", "cutoff: 3h")
+        .replace("type: SCAN", "type: LAMBDA\n      function: [f]")
+        .replace("priority: 2", "priority: first")
+        .replace("- 2026-12-24", "- 2026-12-32");
+    insta::assert_snapshot!(told(&bad), @r"
+    w.yaml:10:11: error: `cutoff` must be less than `duration`
+      hint: the window lasts 2h30m, so nothing could ever start
+    w.yaml:13:7: error: `2026-12-32` does not name days of the calendar
+      hint: write a day such as 2026-12-24, or days such as 2026-12-24..2027-01-02
+    w.yaml:17:16: error: `targets[0].targets` must be a list, not the text `web`
+      hint: write it as a list, in square brackets or with `- ` before each entry
+    w.yaml:20:17: error: `tasks[0].function` must be text, not a list
+    w.yaml:25:17: error: `tasks[1].priority` must be a whole number, not the text `first`
+    ");
+}
+
+#[test]
 fn lengths_are_hours_or_hours_and_minutes() {
     let minutes =
         |text: &str| window(&with("duration: 2h30m", &format!("duration: {text}"))).duration_minutes;

@@ -159,6 +159,10 @@ fn broken_syntax_names_its_place() {
     y.yaml:1:7: error: not valid YAML: while scanning a quoted scalar, found unexpected end of stream
       hint: check indentation, quotes and brackets at and just before this place
     ");
+    insta::assert_snapshot!(told("kind: \"\\ud83d\\ude00\"\n"), @r"
+    y.yaml:1:7: error: not valid YAML: while parsing a quoted scalar, found invalid Unicode character escape code
+      hint: write the character itself; JSON's surrogate pairs (\ud83d\ude00) are not characters in YAML
+    ");
     insta::assert_snapshot!(told("kind: a: b\n"), @r"
     y.yaml:1:8: error: not valid YAML: mapping values are not allowed in this context
       hint: check indentation, quotes and brackets at and just before this place
@@ -288,4 +292,25 @@ fn problems_without_number_are_cut() {
     }
     let problems = parse("y.yaml", source.as_bytes()).unwrap_err();
     assert_eq!(problems.len(), patchflock_baselines::document::MAX_PROBLEMS);
+}
+
+#[test]
+fn many_warnings_do_not_hide_an_error() {
+    let unknown = (0..300).map(|n| format!("Odd{n}")).collect::<Vec<_>>();
+    let rules: String = unknown
+        .chunks(100)
+        .map(|values| {
+            format!("    - {{approve: manual, filters: {{CLASSIFICATION: [{}]}}}}\n", values.join(", "))
+        })
+        .collect();
+    let good = format!(
+        "kind: PatchBaseline\nname: x\nspec:\n  operating_system: CENTOS\n  approval_rules:\n{rules}"
+    );
+    let parsed = parse("y.yaml", good.as_bytes()).unwrap();
+    assert_eq!(parsed.warnings.len(), patchflock_baselines::document::MAX_PROBLEMS);
+    let bad = format!("{good}    - {{approve: manual, approve_after_days: 1}}\n");
+    let problems = parse("y.yaml", bad.as_bytes()).unwrap_err();
+    assert!(problems.last().unwrap().message.contains("only one of"), "{}", problems.last().unwrap());
+    let second = format!("{good}---\nkind: PatchBaseline\nname: y\nspec: {{operating_system: BEOS}}\n");
+    assert!(parse("y.yaml", second.as_bytes()).is_err());
 }

@@ -325,3 +325,38 @@ fn packages_of_a_zypper_patch_belong_to_it() {
     assert!(matches!(plan.items[1].role, Role::Approved { .. }));
     assert_eq!(plan.items[2].role, Role::PulledIn { by: vec!["SUSE-SLE-15-2026-1".into()] });
 }
+
+#[test]
+fn an_override_list_takes_the_newest_listed_update_whatever_the_baseline_says_2_8() {
+    let (mut inventory, mut baseline, _) = pair();
+    inventory.candidates = vec![
+        candidate("a", "1.0", "1.1", "main"),
+        candidate("a", "1.0", "1.3", "main"),
+        candidate("a", "1.0", "1.2", "main"),
+        Candidate { held: Some("hold".into()), ..candidate("b", "1.0", "1.1", "security") },
+        candidate("c", "", "1.1", "security"),
+        candidate("d", "1.0", "1.1", "security"),
+    ];
+    baseline.rejected_patches = strings(&["a"]);
+    let evaluation = judged(&baseline, &inventory);
+    let chosen = |entries: &[(&str, Option<&str>)]| {
+        let entries: Vec<_> =
+            entries.iter().map(|(id, t)| ((*id).to_owned(), t.map(str::to_owned))).collect();
+        override_targets(&inventory, &evaluation, &entries)
+    };
+    let all = [("a.amd64", None), ("b.amd64", None), ("c.amd64", None)];
+    assert_eq!(chosen(&all), [target("a", "1.3")]);
+    assert_eq!(chosen(&[("*", Some("1.2"))]), [target("a", "1.2")]);
+    assert_eq!(chosen(&[]), []);
+}
+
+#[test]
+fn on_windows_an_override_list_takes_only_what_the_baseline_approves_2_8() {
+    let mut inventory = machine(OperatingSystem::Windows, "WindowsServer2022");
+    inventory.candidates = ["KB1", "KB2"].map(|name| candidate(name, "", "1", "wu")).to_vec();
+    let mut baseline = baseline(&inventory, vec![everything()]);
+    baseline.rejected_patches = strings(&["KB2"]);
+    let entries = ["KB1", "KB2"].map(|id| (id.to_owned(), None));
+    let chosen = override_targets(&inventory, &judged(&baseline, &inventory), &entries);
+    assert_eq!(chosen, [target("KB1", "1")]);
+}

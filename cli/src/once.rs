@@ -210,7 +210,7 @@ fn install(machine: &Machine, record: &mut Record, talk: &Talk) -> Result<(), Fa
     let evaluation = approval::evaluate(&record.baseline, &inventory, now).map_err(Failure::operator)?;
     let mut traces: RunTraces = record::traces(&machine.root, inventory.node.boot_id.as_deref());
     if let Some(report) = &record.report {
-        traces.failed = record::targets(report, false).collect();
+        traces.failed = record::failed(&record.plan, report);
         traces.installed_since_boot.extend(record::targets(report, true).map(|(t, _)| t));
     }
     record.after = Some(compliance::assess(&record.baseline, &inventory, &evaluation, &traces, true));

@@ -107,10 +107,19 @@ pub(crate) fn traces(root: &Root, boot_id: Option<&str>) -> RunTraces {
             traces.installed_since_boot.extend(targets(report, true).map(|(t, _)| t));
         }
     }
-    if let Some(report) = records.last().and_then(|r| r.report.as_ref()) {
-        traces.failed = targets(report, false).collect();
+    if let Some((plan, report)) = records.last().and_then(|r| Some((&r.plan, r.report.as_ref()?))) {
+        traces.failed = failed(plan, report);
     }
     traces
+}
+
+/// What a run was to install and did not, with the reasons: what failed, and what the plan had to leave out.
+pub(crate) fn failed(plan: &Plan, report: &InstallReport) -> Vec<(Target, String)> {
+    let left_out = plan.held.iter().map(|h| {
+        let target = Target { name: h.name.clone(), arch: h.arch.clone(), version: h.version.clone() };
+        (target, h.reason.clone())
+    });
+    targets(report, false).chain(left_out).collect()
 }
 
 /// The targets of a report that succeeded, or that failed with their reasons.

@@ -63,6 +63,9 @@ pub fn evaluate(
         if family == Family::Windows {
             approve_latest(decided);
         }
+        for (candidate, decision) in group.iter().zip(decided.iter_mut()) {
+            hold_back(candidate, decision);
+        }
         if let Some(chosen) = decided.iter_mut().find(|d| d.verdict == Verdict::Approved) {
             chosen.chosen = true;
         }
@@ -127,25 +130,12 @@ fn security(
 
 fn decide(judge: &Judge<'_>, candidate: &Candidate, security: bool) -> Decision {
     let subject = Subject::offered(candidate, security);
-    let mut judgement = match never_a_candidate(judge.family, candidate) {
+    let judgement = match never_a_candidate(judge.family, candidate) {
         Some(reason) => {
             Judgement { advisory: subject.advisories.first().copied(), ..Judgement::not_matched(reason) }
         }
         None => judge.judge(&subject),
     };
-    if judgement.verdict == Verdict::Approved {
-        if let Some(why) = &candidate.held {
-            judgement.verdict = Verdict::Held;
-            judgement.reason =
-                format!("held by administrator: {}; otherwise {}", short(why), judgement.reason);
-        } else if let Some(phased) = candidate.phased.as_ref().filter(|phased| phased.deferred) {
-            judgement.verdict = Verdict::Deferred;
-            judgement.reason = format!(
-                "deferred by the distribution, which has released it to {} % of machines so far; otherwise {}",
-                phased.percentage, judgement.reason
-            );
-        }
-    }
     let mut cves: Vec<String> = subject.advisories.iter().flat_map(|a| a.cves.iter().cloned()).collect();
     cves.sort_unstable();
     cves.dedup();
@@ -168,8 +158,25 @@ fn decide(judge: &Judge<'_>, candidate: &Candidate, security: bool) -> Decision 
     }
 }
 
+/// The machine's own say, after everything that approves: its hold and the distribution's phasing win.
+fn hold_back(candidate: &Candidate, decision: &mut Decision) {
+    if decision.verdict != Verdict::Approved {
+        return;
+    }
+    if let Some(why) = &candidate.held {
+        decision.verdict = Verdict::Held;
+        decision.reason = format!("held by administrator: {}; otherwise {}", short(why), decision.reason);
+    } else if let Some(phased) = candidate.phased.as_ref().filter(|phased| phased.deferred) {
+        decision.verdict = Verdict::Deferred;
+        decision.reason = format!(
+            "deferred by the distribution, which has released it to {} % of machines so far; otherwise {}",
+            phased.percentage, decision.reason
+        );
+    }
+}
+
 /// Why an offer is none for this machine, whatever the baseline says.
-fn never_a_candidate(family: Family, candidate: &Candidate) -> Option<String> {
+pub(crate) fn never_a_candidate(family: Family, candidate: &Candidate) -> Option<String> {
     if candidate.obsoletes {
         return Some(
             "it replaces another package under a different name; it comes in only if an approved patch needs it"
@@ -202,10 +209,10 @@ fn is_kb(name: &str) -> bool {
 }
 
 /// Reference 1.11: the latest version of a KB is installed when it, or any earlier version of it, satisfies the
-/// rule. A rejected or held latest version stays what it is.
+/// rule. A rejected latest version stays what it is.
 fn approve_latest(decided: &mut [Decision]) {
     let Some((latest, earlier)) = decided.split_first_mut() else { return };
-    if matches!(latest.verdict, Verdict::Approved | Verdict::Rejected | Verdict::Held) {
+    if matches!(latest.verdict, Verdict::Approved | Verdict::Rejected) {
         return;
     }
     let Some(approved) = earlier.iter().find(|d| d.verdict == Verdict::Approved) else { return };

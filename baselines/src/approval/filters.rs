@@ -14,6 +14,8 @@ use crate::os::{Family, OperatingSystem};
 #[derive(Debug)]
 pub(crate) struct Filters<'b> {
     filters: &'b [Filter],
+    /// Each filter in words, made once: most reasons name them.
+    words: Vec<String>,
     has_classification: bool,
     has_patch_set: bool,
 }
@@ -21,8 +23,8 @@ pub(crate) struct Filters<'b> {
 /// Why a patch does not pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mismatch<'x> {
-    /// The filter; `None`: a Windows rule without PATCH_SET, which means the operating system only.
-    filter: Option<&'x Filter>,
+    /// The filter in words; `None`: a Windows rule without PATCH_SET, which means the operating system only.
+    wanted: Option<&'x str>,
     found: Option<&'x str>,
 }
 
@@ -31,6 +33,7 @@ impl<'b> Filters<'b> {
         let has = |key| filters.iter().any(|f: &Filter| f.key == key);
         Self {
             filters,
+            words: filters.iter().map(filter_words).collect(),
             has_classification: has(FilterKey::Classification),
             has_patch_set: has(FilterKey::PatchSet),
         }
@@ -43,15 +46,12 @@ impl<'b> Filters<'b> {
     /// All filters must pass. `os_only`: a missing PATCH_SET means `OS` on Windows. AWS's examples set it for
     /// applications, and an approval that silently covered Office would be the worse reading.
     pub(crate) fn admit<'x>(
-        &self,
+        &'x self,
         subject: &Subject<'x>,
         advisory: Option<&'x Advisory>,
         node: &'x Node,
         os_only: bool,
-    ) -> Result<(), Mismatch<'x>>
-    where
-        'b: 'x,
-    {
+    ) -> Result<(), Mismatch<'x>> {
         let os = node.operating_system;
         let family = os.family();
         let patch_set = subject.patch_set.unwrap_or("OS");
@@ -60,10 +60,10 @@ impl<'b> Filters<'b> {
             && !self.has_patch_set
             && !patch_set.eq_ignore_ascii_case("OS")
         {
-            return Err(Mismatch { filter: None, found: Some(patch_set) });
+            return Err(Mismatch { wanted: None, found: Some(patch_set) });
         }
         let class = classification(subject, advisory, family);
-        for filter in self.filters {
+        for (filter, words) in self.filters.iter().zip(&self.words) {
             let found = match filter.key {
                 FilterKey::Product => Some(subject.product.unwrap_or(&node.product)),
                 FilterKey::PatchSet => Some(patch_set),
@@ -86,7 +86,7 @@ impl<'b> Filters<'b> {
             if unrated && by_class_alone {
                 continue;
             }
-            return Err(Mismatch { filter: Some(filter), found });
+            return Err(Mismatch { wanted: Some(words), found });
         }
         Ok(())
     }
@@ -96,21 +96,20 @@ impl<'b> Filters<'b> {
         if self.filters.is_empty() {
             return "every patch".to_owned();
         }
-        let parts: Vec<String> = self.filters.iter().map(filter_words).collect();
-        parts.join(" and ")
+        self.words.join(" and ")
     }
 }
 
 impl Mismatch<'_> {
     /// `wants priority Required, this is optional`.
     pub(crate) fn words(&self) -> String {
-        let Some(filter) = self.filter else {
+        let Some(wanted) = self.wanted else {
             let found = self.found.unwrap_or("something else");
             return format!("names no patch set and so wants OS, this is {found}");
         };
         match self.found {
-            Some(found) => format!("wants {}, this is {}", filter_words(filter), short(found)),
-            None => format!("wants {}, this has none", filter_words(filter)),
+            Some(found) => format!("wants {wanted}, this is {}", short(found)),
+            None => format!("wants {wanted}, this has none"),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! One version under one baseline: global filters, rules, lists (reference 1.5, 1.12, 2.2).
 
+mod words;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::filters::{Filters, Mismatch};
+use super::filters::{Filters, Mismatch, short};
 use super::names::NameList;
 use super::subject::Subject;
 use super::{EffectiveDate, Verdict, dates};
@@ -113,7 +115,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one version. The order is that of reference 2.2: rejected beats approved beats rules.
-    pub(crate) fn judge<'x>(&self, subject: &Subject<'x>) -> Judgement<'x>
+    pub(crate) fn judge<'x>(&'x self, subject: &Subject<'x>) -> Judgement<'x>
     where
         'a: 'x,
     {
@@ -126,18 +128,18 @@ impl<'a> Judge<'a> {
             advisory: first,
             reason,
         };
-        if self.rejected.matches(&subject.named) {
-            return plain(Verdict::Rejected, "rejected_patches names it".to_owned());
+        if let Some(entry) = self.rejected.entry(&subject.named) {
+            return plain(Verdict::Rejected, format!("rejected_patches names it ({})", short(entry)));
         }
         let mut listed_but_not_security = false;
-        if self.approved.matches(&subject.named) {
+        if let Some(entry) = self.approved.entry(&subject.named) {
             // The flag exists on Linux only (reference 2.1); an advisory's class does not matter here.
             let takes_all = self.baseline.approved_patches_enable_non_security
                 || matches!(self.family, Family::Windows | Family::Macos);
             if subject.security || takes_all {
                 return Judgement {
                     level: self.baseline.approved_patches_compliance_level,
-                    ..plain(Verdict::Approved, "approved_patches names it".to_owned())
+                    ..plain(Verdict::Approved, format!("approved_patches names it ({})", short(entry)))
                 };
             }
             listed_but_not_security = true;
@@ -153,7 +155,7 @@ impl<'a> Judge<'a> {
     }
 
     fn by_rules<'x>(
-        &self,
+        &'x self,
         subject: &Subject<'x>,
         plain: &impl Fn(Verdict, String) -> Judgement<'x>,
     ) -> Judgement<'x>
@@ -190,7 +192,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The advisories under which the global filters pass; `None` stands for "no advisory".
-    fn pass_global<'x>(&self, subject: &Subject<'x>) -> Result<Vec<Option<&'x Advisory>>, Mismatch<'x>>
+    fn pass_global<'x>(&'x self, subject: &Subject<'x>) -> Result<Vec<Option<&'x Advisory>>, Mismatch<'x>>
     where
         'a: 'x,
     {
@@ -209,8 +211,8 @@ impl<'a> Judge<'a> {
     }
 
     fn outcome<'x>(
-        &self,
-        prepared: &Prepared<'a>,
+        &'x self,
+        prepared: &'x Prepared<'a>,
         subject: &Subject<'x>,
         passing: &[Option<&'x Advisory>],
     ) -> Outcome<'x>
@@ -331,83 +333,6 @@ impl<'a> Judge<'a> {
             advisory: finding.advisory.or(subject.advisories.first().copied()),
             reason,
         }
-    }
-
-    fn words(&self, finding: &Finding<'_>) -> String {
-        let number = finding.number;
-        let Some(prepared) = self.rule(number) else { return String::new() };
-        let filters = &prepared.words;
-        let date = finding.date.as_ref().map_or_else(String::new, |d| dates::origin(d, finding.advisory));
-        let days = match prepared.rule.approve {
-            Approve::AfterDays(1) => "1 day".to_owned(),
-            Approve::AfterDays(days) => format!("{days} days"),
-            Approve::UntilDate(day) => day.to_string(),
-            Approve::Manual => String::new(),
-        };
-        match &finding.timing {
-            Timing::AtOnce => format!("approved by rule {number} ({filters}), which has no delay"),
-            Timing::Waited(due) => format!(
-                "approved by rule {number} ({filters}): {date}, {days} had passed on {}",
-                dates::words(*due)
-            ),
-            Timing::Until => {
-                format!(
-                    "approved by rule {number} ({filters}): {date}, not after its approve_until_date {days}"
-                )
-            }
-            Timing::Undated1970 => format!(
-                "approved by rule {number} ({filters}): its date is unknown and counts as 1970-01-01 \
-                 (undated_patches: approve)"
-            ),
-            Timing::Pending(due) if prepared.rule.approve == Approve::AfterDays(0) => format!(
-                "waits until {} (rule {number}, {filters}): {date}, which is in the future",
-                dates::minutes(*due)
-            ),
-            Timing::Pending(due) => format!(
-                "waits until {} (rule {number}, {filters}): {days} after it was {date}",
-                dates::minutes(*due)
-            ),
-            Timing::Manual => format!(
-                "rule {number} ({filters}) matches and approves nothing by itself: it waits until \
-                 approved_patches names it"
-            ),
-            Timing::NoDate => format!(
-                "rule {number} ({filters}) matches and needs a date, which nobody knows: it waits until its first \
-                 sight is recorded or approved_patches names it (undated_patches: approve would take it now)"
-            ),
-            Timing::TooNew => format!(
-                "too new for rule {number} ({filters}): {date}, after its approve_until_date {days}; only a later \
-                 date there or approved_patches would include it"
-            ),
-        }
-    }
-
-    fn no_rule(&self, refusals: &[(usize, Outcome<'_>)]) -> String {
-        if self.rules.is_empty() {
-            return "the baseline has no rules and approved_patches does not name it".to_owned();
-        }
-        if refusals.iter().all(|(_, r)| matches!(r, Outcome::NotSecurity)) && self.rules.len() <= RULES_SHOWN
-        {
-            let rules: Vec<String> = refusals.iter().map(|(n, _)| format!("rule {n}")).collect();
-            let takes = if rules.len() == 1 { "takes" } else { "take" };
-            return format!(
-                "not a security update; {} {takes} security updates only (enable_non_security would include it)",
-                rules.join(" and ")
-            );
-        }
-        let mut parts: Vec<String> = refusals
-            .iter()
-            .map(|(number, refusal)| match refusal {
-                Outcome::Mismatch(mismatch) => format!("rule {number} {}", mismatch.words()),
-                _ => format!(
-                    "rule {number} takes security updates only, this is none (enable_non_security would include it)"
-                ),
-            })
-            .collect();
-        if self.rules.len() > refusals.len() {
-            parts.push(format!("{} more rules neither", self.rules.len() - refusals.len()));
-        }
-        format!("no rule matches: {}", parts.join("; "))
     }
 }
 

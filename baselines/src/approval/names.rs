@@ -11,7 +11,7 @@
 //! - apt: `name=version` and `*` besides bare names. AWS's bare names cover all versions and architectures,
 //!   which makes it impossible to reject the one bad upload.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::inventory::{Advisory, Candidate, Installed};
 use crate::os::Family;
@@ -59,14 +59,14 @@ impl<'a> From<&'a Installed> for Named<'a> {
 pub(crate) struct NameList<'b> {
     family: Family,
     names: Vec<Pattern<'b>>,
-    /// Entries that may be ids, in lower case.
-    ids: HashSet<String>,
+    /// Entries that may be ids, by their lower case.
+    ids: HashMap<String, &'b str>,
 }
 
 impl<'b> NameList<'b> {
     pub(crate) fn new(family: Family, entries: &'b [String]) -> Self {
         let mut names = Vec::new();
-        let mut ids = HashSet::new();
+        let mut ids = HashMap::new();
         // macOS and Windows names have no wildcards (reference 2.4): a `*` is a character there.
         let wildcards = !matches!(family, Family::Macos | Family::Windows);
         for entry in entries {
@@ -77,8 +77,9 @@ impl<'b> NameList<'b> {
             if name.is_empty() {
                 continue;
             }
-            if name.bytes().any(|b| b.is_ascii_digit()) {
-                ids.insert(entry.to_ascii_lowercase());
+            // No id is without a digit or has a wildcard.
+            if name.bytes().any(|b| b.is_ascii_digit()) && !name.contains('*') {
+                ids.insert(entry.to_ascii_lowercase(), entry);
             }
             let bugzilla = name.bytes().all(|b| b.is_ascii_digit());
             if !bugzilla {
@@ -90,47 +91,69 @@ impl<'b> NameList<'b> {
 
     /// Whether some entry names the patch.
     pub(crate) fn matches(&self, named: &Named<'_>) -> bool {
-        self.matches_id(named) || self.matches_name(named)
+        self.entry(named).is_some()
     }
 
-    fn matches_id(&self, named: &Named<'_>) -> bool {
+    /// An entry that names the patch.
+    pub(crate) fn entry(&self, named: &Named<'_>) -> Option<&'b str> {
+        self.by_id(named).or_else(|| self.by_name(named))
+    }
+
+    fn by_id(&self, named: &Named<'_>) -> Option<&'b str> {
         if self.ids.is_empty() {
-            return false;
+            return None;
         }
-        let known = |id: &str| self.ids.contains(id.to_ascii_lowercase().as_str());
-        (self.family == Family::Windows && known(named.name))
-            || named.aliases.iter().any(|id| known(id))
-            || named.advisories.iter().any(|a| {
-                known(&a.id) || a.cves.iter().any(|id| known(id)) || a.bugzilla.iter().any(|id| known(id))
-            })
+        let known = |id: &str| self.ids.get(id.to_ascii_lowercase().as_str()).copied();
+        let name = (self.family == Family::Windows).then_some(named.name);
+        let aliases = named.aliases.iter().map(String::as_str);
+        let advisories = named.advisories.iter().flat_map(|a| {
+            let ids = a.cves.iter().chain(&a.bugzilla).map(String::as_str);
+            std::iter::once(a.id.as_str()).chain(ids)
+        });
+        // The smallest of several, so that a reason does not depend on the order of notices.
+        name.into_iter().chain(aliases).chain(advisories).filter_map(known).min()
     }
 
-    fn matches_name(&self, named: &Named<'_>) -> bool {
-        match self.family {
-            Family::Windows => false,
-            Family::Macos => self.names.iter().any(|p| p.matches(named.name)),
-            Family::Apt => self.names.iter().any(|p| {
-                p.may_start_with(named.name)
-                    && (p.matches(named.name) || p.matches(&format!("{}={}", named.name, named.version)))
-            }),
-            Family::Rpm => self.matches_rpm(named),
-            Family::Zypper => {
-                self.matches_rpm(named)
-                    || self.names.iter().any(|p| named.packages.iter().any(|package| p.matches(package)))
-            }
+    fn by_name(&self, named: &Named<'_>) -> Option<&'b str> {
+        if self.names.is_empty() {
+            return None;
         }
-    }
-
-    fn matches_rpm(&self, named: &Named<'_>) -> bool {
-        let (epoch, version, _) = split_evr(named.version);
-        let epoch = if epoch.is_empty() { "0" } else { epoch };
         let mut forms = None;
-        self.names.iter().any(|p| {
-            // Nearly every comparison ends here, before a string is built.
-            [named.name, version, epoch].into_iter().any(|start| p.may_start_with(start))
-                && forms.get_or_insert_with(|| rpm_forms(named)).iter().any(|form| p.matches(form))
-        })
+        let starts = rpm_starts(named);
+        let found = match self.family {
+            Family::Windows => None,
+            Family::Macos => self.names.iter().find(|p| p.matches(named.name)),
+            Family::Apt => self.names.iter().find(|p| {
+                let both = || vec![format!("{}={}", named.name, named.version)];
+                p.may_start_with(named.name)
+                    && (p.matches(named.name)
+                        || forms.get_or_insert_with(both).iter().any(|form| p.matches(form)))
+            }),
+            Family::Rpm => self.names.iter().find(|p| rpm_matches(p, named, &starts, &mut forms)),
+            Family::Zypper => self.names.iter().find(|p| {
+                rpm_matches(p, named, &starts, &mut forms)
+                    || named.packages.iter().any(|package| p.matches(package))
+            }),
+        };
+        found.map(|pattern| pattern.text)
     }
+}
+
+/// What every one of [`rpm_forms`] starts with: the name, the version or the epoch.
+fn rpm_starts<'a>(named: &Named<'a>) -> [&'a str; 3] {
+    let (epoch, version, _) = split_evr(named.version);
+    [named.name, version, if epoch.is_empty() { "0" } else { epoch }]
+}
+
+/// `forms` is filled at the first need: nearly every comparison ends before a string is built.
+fn rpm_matches(
+    pattern: &Pattern<'_>,
+    named: &Named<'_>,
+    starts: &[&str],
+    forms: &mut Option<Vec<String>>,
+) -> bool {
+    starts.iter().any(|start| pattern.may_start_with(start))
+        && forms.get_or_insert_with(|| rpm_forms(named)).iter().any(|form| pattern.matches(form))
 }
 
 /// The forms of reference 2.4 that an rpm package answers to.

@@ -13,7 +13,7 @@ use super::Document;
 use super::kind;
 use super::load::load;
 use super::node::{Entry, Node, Place, Tree};
-use super::problem::{Problem, Severity, quoted};
+use super::problem::{Problem, Severity, failed, in_order, quoted};
 use super::suggest::did_you_mean;
 
 /// A document made from what AWS printed.
@@ -102,9 +102,8 @@ impl Translation<'_> {
     fn finish(mut self, ours: &Node) -> (Option<Document>, Vec<Problem>) {
         let (document, found) = kind::read(self.label, ours);
         self.problems.extend(found);
-        self.problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
-        let failed = self.problems.iter().any(|problem| problem.severity == Severity::Error);
-        (if failed { None } else { document }, self.problems)
+        let problems = in_order(self.problems);
+        (if failed(&problems) { None } else { document }, problems)
     }
 
     fn push(&mut self, severity: Severity, at: Place, message: String, hint: Option<String>) {

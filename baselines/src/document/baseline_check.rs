@@ -105,6 +105,8 @@ fn checked_approve(os: OperatingSystem, pointer: &str, rule: &RuleSpec, check: &
             Approve::Manual
         }
         (None, _) if os.family() == Family::Apt => Approve::AfterDays(0),
+        // A misspelt or wrong field of the rule has its error, and may be the one that is missing.
+        (None, _) if check.has_error_in(pointer) => Approve::Manual,
         (None, _) => {
             check.error(
                 pointer,

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::load::MAX_PROBLEMS;
 use super::node::{Node, Place};
-use super::problem::{Problem, Severity};
+use super::problem::{MAX_PROBLEMS, Problem, Severity, in_order};
 
 /// Problems of one document so far.
 #[derive(Debug)]
@@ -14,20 +13,32 @@ pub(crate) struct Check<'a> {
     /// The document.
     pub(crate) root: &'a Node,
     problems: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
     /// Values that an error was reported for; one error each, the first and most basic.
     refused: BTreeSet<String>,
+    /// Where there are errors, of whatever sort.
+    touched: Vec<String>,
 }
 
 impl<'a> Check<'a> {
     /// Nothing found yet.
     pub(crate) fn new(label: &'a str, root: &'a Node) -> Self {
-        Self { label, root, problems: Vec::new(), refused: BTreeSet::new() }
+        Self {
+            label,
+            root,
+            problems: Vec::new(),
+            errors: 0,
+            warnings: 0,
+            refused: BTreeSet::new(),
+            touched: Vec::new(),
+        }
     }
 
     /// An error about the value with this JSON pointer, at the deepest existing value on the way to it. Nothing is
     /// added for a value that already has an error: `tomorrow` is not a date, and then not a day of the calendar.
     pub(crate) fn error(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
-        if self.refused.insert(pointer.to_owned()) {
+        if !self.is_full() && self.refused.insert(pointer.to_owned()) {
             self.error_inside(pointer, message, hint);
         }
     }
@@ -35,7 +46,33 @@ impl<'a> Check<'a> {
     /// An error about something that a value lacks; there may be several.
     pub(crate) fn error_inside(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
         let at = self.root.at_pointer(pointer).at;
+        self.touch(pointer.to_owned());
         self.push(Severity::Error, at, message.into(), hint);
+    }
+
+    /// What is wrong with this value was said at another one.
+    pub(crate) fn has_said_about(&mut self, pointer: &str) {
+        self.touch(pointer.to_owned());
+    }
+
+    /// Bounded, as it is searched for each part of a document.
+    fn touch(&mut self, pointer: String) {
+        if self.touched.len() < MAX_PROBLEMS {
+            self.touched.push(pointer);
+        }
+    }
+
+    /// No further error is taken.
+    fn is_full(&self) -> bool {
+        self.errors >= MAX_PROBLEMS
+    }
+
+    /// Whether the value with this pointer, or anything inside it, has an error.
+    pub(crate) fn has_error_in(&self, pointer: &str) -> bool {
+        self.touched
+            .iter()
+            .filter_map(|touched| touched.strip_prefix(pointer))
+            .any(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// A warning at a value.
@@ -52,6 +89,7 @@ impl<'a> Check<'a> {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
+        self.touch(format!("{pointer}/{key}"));
         let at = self.key_place(pointer, key);
         self.push(Severity::Error, at, message.into(), hint);
     }
@@ -74,9 +112,15 @@ impl<'a> Check<'a> {
     }
 
     fn push(&mut self, severity: Severity, at: Place, message: String, hint: Option<String>) {
-        if self.problems.len() >= MAX_PROBLEMS {
+        // Each severity has its own count: warnings must not keep an error out.
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count >= MAX_PROBLEMS {
             return;
         }
+        *count += 1;
         self.problems.push(Problem {
             severity,
             file: self.label.to_owned(),
@@ -89,13 +133,12 @@ impl<'a> Check<'a> {
 
     /// Whether the document is refused.
     pub(crate) fn failed(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// Everything found, in the order of the source.
-    pub(crate) fn finish(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
-        self.problems
+    pub(crate) fn finish(self) -> Vec<Problem> {
+        in_order(self.problems)
     }
 }
 

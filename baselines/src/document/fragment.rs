@@ -17,7 +17,7 @@
 //! | names | 3-128 | 1-128, same characters |
 //! | descriptions | 1024 (baseline), 128 (window) | 4096 |
 //! | window `duration`, `cutoff` | whole hours, up to 24 | minutes, up to 24 hours |
-//! | targets of a window and of a task | 5 | 100; values of one target as AWS |
+//! | registered targets of a window, tasks | not stated | 100 each; conditions and their values as AWS |
 
 pub mod baseline;
 pub mod schema;

@@ -15,7 +15,7 @@ use super::fragment::window::WindowFile;
 use super::node::{Node, Tree};
 use super::problem::{Problem, quoted};
 use super::suggest::did_you_mean;
-use super::validate::CompiledSchema;
+use super::validate::{CompiledSchema, Validated};
 use super::window_check;
 
 /// A kind of document.
@@ -120,26 +120,31 @@ fn read_as(kind: Kind, check: &mut Check<'_>) -> Option<Document> {
             return None;
         }
     };
-    let json = schema.validate(check);
+    let validated = schema.validate(check);
     match kind {
-        Kind::PatchBaseline => typed::<BaselineFile>(json, check)
+        Kind::PatchBaseline => typed::<BaselineFile>(&validated, check)
             .map(|file| Document::PatchBaseline(baseline_check::baseline(file, check))),
-        Kind::MaintenanceWindow => typed::<WindowFile>(json, check)
+        Kind::MaintenanceWindow => typed::<WindowFile>(&validated, check)
             .and_then(|file| window_check::window(file, check))
             .map(Document::MaintenanceWindow),
     }
 }
 
-/// The fragment. A document that the schema refused may still be readable in part: then its other checks run as well.
-fn typed<T: DeserializeOwned>(json: Value, check: &mut Check<'_>) -> Option<T> {
-    match serde_json::from_value(json) {
-        Ok(fragment) => Some(fragment),
-        Err(error) => {
-            // The schema comes from the same definition, so it has normally said why, and better.
-            if !check.failed() {
-                check.error("", format!("cannot be read: {error}"), None);
-            }
-            None
-        }
+/// The fragment. A document that the schema refused is read without its wrong fields where that is possible, so that
+/// its other checks run as well; they ask `check` before they miss something.
+fn typed<T: DeserializeOwned>(validated: &Validated, check: &mut Check<'_>) -> Option<T> {
+    if validated.too_long {
+        return None;
     }
+    let error = match T::deserialize(&validated.json) {
+        Ok(fragment) => return Some(fragment),
+        Err(error) => error,
+    };
+    if check.failed() {
+        // Three times up is from a condition of a target to the list of targets, the deepest that there is.
+        return (0..=3).find_map(|up| T::deserialize(validated.without_wrong_fields(up)).ok());
+    }
+    // The schema comes from the same definition, so this does not happen while both agree.
+    check.error("", format!("cannot be read: {error}"), None);
+    None
 }

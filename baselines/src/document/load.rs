@@ -7,7 +7,7 @@
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use super::node::{Entry, Node, Place, Tree, plain};
-use super::problem::{Problem, Severity, changes_direction, quoted};
+use super::problem::{MAX_PROBLEMS, Problem, Severity, changes_direction, quoted};
 
 /// Largest file, in bytes. A baseline with a thousand entries is 50 KiB.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -20,9 +20,6 @@ pub const MAX_NODES: usize = 100_000;
 
 /// Most fields in one mapping. Names are compared with each other, so this bounds the square.
 pub const MAX_FIELDS: usize = 1_000;
-
-/// Most problems reported for one file; whoever has more has one problem many times.
-pub const MAX_PROBLEMS: usize = 200;
 
 /// The trees of a file, and what is wrong with its syntax.
 #[derive(Debug, Default)]
@@ -156,6 +153,8 @@ impl<'a> Fold<'a> {
     fn syntax(&mut self, error: &saphyr_parser::ScanError) {
         let hint = if error.info().contains("tab") {
             "indent with spaces; YAML does not allow tabs there"
+        } else if error.info().contains("escape code") {
+            "write the character itself; JSON's surrogate pairs (\\ud83d\\ude00) are not characters in YAML"
         } else if error.info().contains("unknown anchor") {
             "aliases (`*name`) are not supported: write the value out; quote text that begins with `*`"
         } else {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Check;
 use super::load::load;
 use super::node::{Node, Tree};
-use super::problem::{Problem, Severity, quoted};
+use super::problem::{Problem, Severity, failed, in_order, quoted};
 use super::suggest::did_you_mean;
 use super::{Document, aws};
 use crate::baseline::Baseline;
@@ -165,8 +165,8 @@ pub fn parse_baseline_override(label: &str, bytes: &[u8]) -> Result<BaselineOver
         baselines.push(baseline);
     }
     problems.extend(check.finish());
-    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
-    if failed { Err(problems) } else { Ok(BaselineOverride { baselines }) }
+    let problems = in_order(problems);
+    if failed(&problems) { Err(problems) } else { Ok(BaselineOverride { baselines }) }
 }
 
 /// The one document of a file.

@@ -7,6 +7,9 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
+/// Most problems reported for one file; whoever has more has one problem many times.
+pub const MAX_PROBLEMS: usize = 200;
+
 /// Longest piece of somebody's document that a message repeats, in characters.
 const SHOWN_CHARS: usize = 60;
 
@@ -63,6 +66,24 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// Whether a document with these problems is refused.
+pub(crate) fn failed(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+/// Problems in the order of the source, at most [`MAX_PROBLEMS`] of them. Warnings are dropped before errors: however
+/// many warnings there are, an error must not get lost among them and its document be accepted.
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let place = |problem: &Problem| (problem.line, problem.column, problem.severity);
+    problems.sort_by_key(place);
+    if problems.len() > MAX_PROBLEMS {
+        problems.sort_by_key(|problem| problem.severity);
+        problems.truncate(MAX_PROBLEMS);
+        problems.sort_by_key(place);
+    }
+    problems
+}
 
 /// Problems with the line of the source each one is about and a caret under the place.
 ///
@@ -149,6 +170,17 @@ mod tests {
            | 	   ^
           hint: remove it
         ");
+    }
+
+    #[test]
+    fn an_error_is_not_lost_among_many_warnings() {
+        let warning = |line| Problem { severity: Severity::Warning, ..problem(line, 1) };
+        let mut problems: Vec<Problem> = (1..=300).map(warning).collect();
+        problems.push(problem(301, 1));
+        let kept = in_order(problems);
+        assert_eq!(kept.len(), MAX_PROBLEMS);
+        assert!(failed(&kept));
+        assert_eq!(kept.last().map(|problem| problem.line), Some(301));
     }
 
     #[test]

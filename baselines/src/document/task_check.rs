@@ -4,6 +4,7 @@ use super::check::Check;
 use super::fragment::window::{
     LimitSpec, NotificationSpec, TargetSpec, TaskSpec, TaskType, WindowTargetSpec,
 };
+use super::node::Node;
 use super::problem::quoted;
 use crate::window::{
     LimitError, MaxConcurrency, MaxErrors, NotificationConfig, RunCommand, Target, TargetKey, Task,
@@ -70,19 +71,10 @@ pub(super) fn checked_task(pointer: &str, mut spec: TaskSpec, check: &mut Check<
     let kind = spec.task_type;
     foreign_fields(pointer, kind, check);
     let name = spec.name.take().unwrap_or_else(|| word(kind).to_lowercase());
-    let earlier =
-        pointer.rsplit_once('/').map_or((pointer, 0), |(list, index)| (list, index.parse().unwrap_or(0)));
-    let taken = check.root.at_pointer(earlier.0).items().iter().take(earlier.1).any(|task| {
-        let given = task.get("name").and_then(|name| name.text());
-        let by_type = task.get("type").and_then(|kind| kind.text()).map(str::to_lowercase);
-        given.map(str::to_owned).or(by_type).as_deref() == Some(name.as_str())
-    });
-    if taken {
-        check.error_inside(
-            pointer,
-            format!("two tasks are called {}", quoted(&name)),
-            Some("give each a `name` of its own".into()),
-        );
+    if let Some(first) = earlier_task(pointer, &name, check.root) {
+        check.has_said_about(&first);
+        let hint = "give each a `name` of its own".to_owned();
+        check.error_inside(pointer, format!("two tasks are called {}", quoted(&name)), Some(hint));
     }
     let targets = conditions(&format!("{pointer}/targets"), std::mem::take(&mut spec.targets), true, check);
     let max_concurrency =
@@ -109,9 +101,20 @@ pub(super) fn checked_task(pointer: &str, mut spec: TaskSpec, check: &mut Check<
     Some(task)
 }
 
+/// The pointer of a task before this one that has the same name.
+fn earlier_task(pointer: &str, name: &str, root: &Node) -> Option<String> {
+    let (list, index) = pointer.rsplit_once('/')?;
+    let first = root.at_pointer(list).items().iter().take(index.parse().ok()?).position(|task| {
+        let by_type = || task.get("type").and_then(Node::text).map(str::to_lowercase);
+        let given = task.get("name").and_then(Node::text).map(str::to_owned);
+        given.or_else(by_type).as_deref() == Some(name)
+    })?;
+    Some(format!("{list}/{first}"))
+}
+
 fn action(pointer: &str, spec: TaskSpec, check: &mut Check<'_>) -> Option<TaskAction> {
     let mut needed = |field: &str, value: Option<String>| {
-        if value.is_none() {
+        if value.is_none() && !check.has_error_in(pointer) {
             let message = format!("a task of type {} needs `{field}`", word(spec.task_type));
             check.error_inside(pointer, message, Some(format!("add `{field}:`")));
         }

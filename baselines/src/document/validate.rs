@@ -2,6 +2,8 @@
 //!
 //! The schema finds every problem at once; this file turns each into a sentence with a place and a next step.
 
+use std::collections::BTreeSet;
+
 use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind as Kind};
 use serde_json::Value;
@@ -10,6 +12,49 @@ use super::check::{Check, path_in_words};
 use super::node::{Node, Tree};
 use super::problem::quoted;
 use super::suggest::did_you_mean;
+
+/// A document after validation, for the checks that follow.
+///
+/// A wrong field must not keep the rest of the document from being checked: people want all problems at once.
+#[derive(Debug)]
+pub(crate) struct Validated {
+    /// The document without the fields that nobody knows.
+    pub(crate) json: Value,
+    /// JSON pointers of what the schema refused.
+    wrong: Vec<String>,
+    /// A list is longer than allowed. Further checks compare entries with each other and must not see it.
+    pub(crate) too_long: bool,
+}
+
+impl Validated {
+    /// The document without what the schema refused. With `up` 0 the field nearest to each wrong value goes (not the
+    /// entry of a list, which would renumber the others), with 1 the field around that, and so on; fields of the spec
+    /// are the last.
+    pub(crate) fn without_wrong_fields(&self, up: usize) -> Value {
+        let mut json = self.json.clone();
+        for path in &self.wrong {
+            let fields = self.fields_on_the_way(path);
+            let Some((parent, key)) = fields.get(up.min(fields.len().saturating_sub(1))) else { continue };
+            if let Some(Value::Object(fields)) = json.pointer_mut(parent) {
+                fields.remove(&key.replace("~1", "/").replace("~0", "~"));
+            }
+        }
+        json
+    }
+
+    /// The fields inside the spec that lead to a value, innermost first, each as its mapping's pointer and its name.
+    fn fields_on_the_way<'p>(&self, path: &'p str) -> Vec<(&'p str, &'p str)> {
+        let mut fields = Vec::new();
+        let mut rest = path;
+        while let Some((parent, key)) = rest.rsplit_once('/') {
+            if parent.starts_with("/spec") && self.json.pointer(parent).is_some_and(Value::is_object) {
+                fields.push((parent, key));
+            }
+            rest = parent;
+        }
+        fields
+    }
+}
 
 /// A schema, ready for use.
 #[derive(Debug)]
@@ -27,26 +72,29 @@ impl CompiledSchema {
         }
     }
 
-    /// Reports everything in which the document differs from the schema. Returns the document as JSON without the
-    /// fields that nobody knows, so that further checks can run on the rest.
-    pub(crate) fn validate(&self, check: &mut Check<'_>) -> Value {
+    /// Reports everything in which the document differs from the schema.
+    pub(crate) fn validate(&self, check: &mut Check<'_>) -> Validated {
         let mut json = check.root.to_json();
         let mut unknown: Vec<(String, String)> = Vec::new();
+        let mut wrong: Vec<String> = Vec::new();
+        let mut too_long = false;
         {
             let errors: Vec<_> = self.validator.iter_errors(&json).collect();
-            let wrong_type: Vec<String> = errors
+            let wrong_type: BTreeSet<&str> = errors
                 .iter()
                 .filter(|error| matches!(error.kind(), Kind::Type { .. }))
-                .map(|error| error.instance_path().as_str().to_owned())
+                .map(|error| error.instance_path().as_str())
                 .collect();
             for error in &errors {
+                too_long |= matches!(error.kind(), Kind::MaxItems { .. });
                 let path = error.instance_path().as_str();
-                if !matches!(error.kind(), Kind::Type { .. }) && wrong_type.iter().any(|wrong| wrong == path)
-                {
+                if !matches!(error.kind(), Kind::Type { .. }) && wrong_type.contains(path) {
                     continue;
                 }
                 if let Kind::AdditionalProperties { unexpected } = error.kind() {
                     unknown.extend(unexpected.iter().map(|name| (path.to_owned(), name.clone())));
+                } else {
+                    wrong.push(path.to_owned());
                 }
                 self.report(check, error);
             }
@@ -56,7 +104,7 @@ impl CompiledSchema {
                 fields.remove(&name);
             }
         }
-        json
+        Validated { json, wrong, too_long }
     }
 
     fn report(&self, check: &mut Check<'_>, error: &ValidationError<'_>) {

@@ -99,35 +99,37 @@ pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<Maintena
     Some(window)
 }
 
-/// The window's own rules between fields. Most were said above, at their place and in a document's words; a value
-/// that has its error gets no second one.
+/// The window's own rules between fields. Most were said above, at their place and in a document's words; what has
+/// its error gets no second one.
 fn rules_of_the_window(window: &MaintenanceWindow, check: &mut Check<'_>) {
-    let tasks = check.root.at_pointer("/spec/tasks").items().len();
+    let clean = !check.failed();
+    let tasks: Vec<String> = (0..check.root.at_pointer("/spec/tasks").items().len())
+        .map(|index| format!("/spec/tasks/{index}"))
+        .collect();
+    // Tasks name targets: what is wrong with those is not the task's fault.
+    let clean_targets = !check.has_error_in("/spec/targets");
+    let clean_tasks: Vec<bool> =
+        tasks.iter().map(|pointer| clean_targets && !check.has_error_in(pointer)).collect();
+    // A task without action is not in the window, so that numbers agree only if all are.
+    let numbered = window.tasks.len() == tasks.len();
     for problem in window.problems() {
         let field = match problem.field {
             "duration_minutes" => "duration",
             "cutoff_minutes" => "cutoff",
             "splay_minutes" => "splay",
             "schedule_offset_days" => "schedule_offset",
-            // Said with the number of the freeze.
-            "freezes" => continue,
+            "tasks" if numbered => {
+                let about = |name: &str| problem.message.starts_with(&format!("task {name}: "));
+                let index = window.tasks.iter().position(|task| about(&task.name)).unwrap_or(usize::MAX);
+                if let (Some(pointer), Some(true)) = (tasks.get(index), clean_tasks.get(index)) {
+                    check.error_inside(pointer, problem.message, None);
+                }
+                continue;
+            }
             other => other,
         };
-        // A task that had an error is not in the window, so that numbers agree only if all are.
-        let task = (window.tasks.len() == tasks)
-            .then(|| {
-                window
-                    .tasks
-                    .iter()
-                    .position(|task| problem.message.starts_with(&format!("task {}: ", task.name)))
-            })
-            .flatten();
-        match (field, task) {
-            ("tasks", Some(index)) => {
-                check.error_inside(&format!("/spec/tasks/{index}"), problem.message, None)
-            }
-            ("tasks", None) => check.error_inside("/spec/tasks", problem.message, None),
-            _ => check.error(&format!("/spec/{field}"), format!("`{field}`: {}", problem.message), None),
+        if clean {
+            check.error(&format!("/spec/{field}"), format!("`{field}`: {}", problem.message), None);
         }
     }
 }

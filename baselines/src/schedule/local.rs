@@ -2,7 +2,8 @@
 //!
 //! AWS documents nothing about clock changes (reference 6.2). Ours: a local time that is skipped counts at the
 //! first instant after the gap, so that no occurrence is lost; one that comes twice counts once, the first time,
-//! so that nothing runs twice. Both keep the order of local times.
+//! so that nothing runs twice. Both keep the order of local times. A start that moves may come closer to the next
+//! than the least interval; what then overlaps is the runner's to skip (reference 6.11).
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};

@@ -132,6 +132,8 @@ fn filters(os: OperatingSystem) -> BoxedStrategy<Vec<Filter>> {
 fn approve() -> impl Strategy<Value = Approve> {
     prop_oneof![
         (0_u32..=3650).prop_map(Approve::AfterDays),
+        // Means nothing need be written on apt families, and only there.
+        Just(Approve::AfterDays(0)),
         (0_i32..=9999, 1_u32..=12, 1_u32..=28)
             .prop_map(|(y, m, d)| Approve::UntilDate(NaiveDate::from_ymd_opt(y, m, d).unwrap())),
         Just(Approve::Manual),

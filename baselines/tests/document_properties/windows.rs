@@ -102,8 +102,16 @@ fn action() -> impl Strategy<Value = TaskAction> {
 
 fn task() -> impl Strategy<Value = Task> {
     let limits = (select(vec!["1", "7", "9999999", "1%", "100%"]), select(vec!["0", "0%", "3", "50%"]));
-    (name(), option::of(text(20)), any::<u32>(), conditions(), limits, any::<bool>(), action()).prop_map(
-        |(name, description, priority, targets, limits, cancel, action)| Task {
+    (
+        name(),
+        option::of(text(20)),
+        prop_oneof![0_u32..3, any::<u32>()],
+        conditions(),
+        limits,
+        any::<bool>(),
+        action(),
+    )
+        .prop_map(|(name, description, priority, targets, limits, cancel, action)| Task {
             name,
             description,
             priority,
@@ -112,8 +120,7 @@ fn task() -> impl Strategy<Value = Task> {
             max_errors: Some(MaxErrors::parse(limits.1).unwrap()),
             cutoff_behavior: if cancel { CutoffBehavior::CancelTask } else { CutoffBehavior::ContinueTask },
             action,
-        },
-    )
+        })
 }
 
 fn freeze() -> impl Strategy<Value = Freeze> {

@@ -2,12 +2,12 @@
 //! `patchflock` first.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::claim;
+use patchflock_tests::lab::door;
 use patchflock_tests::lab::machine::Machine;
 use patchflock_tests::lab::network::Network;
 
@@ -95,10 +95,7 @@ fn up(kind: &str, name: &str) -> Result<()> {
 }
 
 fn install(machine: &Machine) -> Result<()> {
-    match std::env::var_os("PATCHFLOCK_BIN") {
-        Some(program) => machine.install(Path::new(&program)),
-        None => bail!("PATCHFLOCK_BIN names no program; start this through ./lab, which builds and names it"),
-    }
+    machine.install(&door::patchflock()?)
 }
 
 fn run(name: &str, command: &[&str]) -> Result<ExitCode> {

@@ -146,7 +146,8 @@ pub fn sweep(all: bool) -> Result<Vec<String>> {
             continue;
         }
         if lock_file(&dir.join(LOCK))?.try_lock().is_ok() {
-            undo(&name)?;
+            release(&name)?;
+            remove(&name)?;
             gone.push(name);
         }
     }
@@ -157,14 +158,26 @@ pub fn sweep(all: bool) -> Result<Vec<String>> {
 /// Undoes everything that carries the name, whoever owns it.
 ///
 /// # Errors
-/// A mount or a file resists.
+/// A process, a mount or a file resists.
 pub fn undo(name: &str) -> Result<()> {
+    release(name)?;
+    // Behind the gate, so that a sweep never meets a directory that is half gone.
+    let _gate = gate(&state_dir())?;
+    remove(name)
+}
+
+/// Everything but the directory: the slow part.
+fn release(name: &str) -> Result<()> {
     check_name(name)?;
     let dir = state_dir().join(name);
     host::kill_users(name, &dir)?;
     host::unmount_under(&dir)?;
     host::drop_namespace(&format!("{PREFIX}{name}"))?;
-    host::drop_cgroups(name)?;
+    host::drop_cgroups(name)
+}
+
+fn remove(name: &str) -> Result<()> {
+    let dir = state_dir().join(name);
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }

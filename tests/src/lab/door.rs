@@ -1,9 +1,10 @@
 //! How the lab starts host programs: through `machine::exec`, and a failure carries what the program said.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use patchflock_machine::exec::{Command, Output};
 use patchflock_machine::root::Root;
 
@@ -27,6 +28,20 @@ pub fn ok_command(command: Command) -> Result<Output> {
         bail!("`{shown}` ended with {}:\n{}{}", out.code, last(&stdout), last(&stderr));
     }
     Ok(out)
+}
+
+/// The program under test: `$PATCHFLOCK_BIN`, which `./lab` and `./test.sh` set, else what was built beside this test.
+///
+/// # Errors
+/// It was not built.
+pub fn patchflock() -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("PATCHFLOCK_BIN") {
+        return Ok(program.into());
+    }
+    // Tests are in target/PROFILE/deps, programs one above; `./lab` itself is a program.
+    let ours = std::env::current_exe()?;
+    let beside = ours.ancestors().skip(1).take(2).map(|dir| dir.join("patchflock")).find(|p| p.is_file());
+    beside.context("patchflock is not built: `cargo build -p patchflock-cli`")
 }
 
 /// The host's clock, in seconds since 1970. The lab is the world around the program under test, so it may look.

@@ -19,7 +19,7 @@ use super::network::Network;
 use super::root::RootDir;
 
 /// A boot takes seconds; two cores that compile meanwhile stretch it.
-const BOOT: Duration = Duration::from_secs(120);
+const BOOT: Duration = Duration::from_secs(300);
 
 /// A machine that runs until it is dropped, unless it is kept.
 #[derive(Debug)]

@@ -21,6 +21,8 @@ mod script;
 mod transaction;
 mod updateinfo;
 
+use std::time::Duration;
+
 use patchflock_baselines::plan::{Plan, Simulation, Target};
 
 use super::{InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
@@ -30,13 +32,27 @@ use crate::root::Root;
 /// dnf 4 of one system.
 #[derive(Debug, Clone)]
 pub struct Dnf {
+    system: System,
+}
+
+/// What every operation needs.
+#[derive(Debug, Clone)]
+struct System {
     root: Root,
+    /// How long a lock of another program is waited for.
+    lock_wait: Duration,
 }
 
 impl Dnf {
     /// dnf of the system in `root`; whether it is there shows at the first call ([`PmError::NoTool`]).
     pub fn new(root: Root) -> Self {
-        Self { root }
+        Self { system: System { root, lock_wait: Duration::from_secs(120) } }
+    }
+
+    /// How long another program's lock is waited for before [`PmError::Locked`]; two minutes unless set.
+    pub fn lock_wait(mut self, wait: Duration) -> Self {
+        self.system.lock_wait = wait;
+        self
     }
 }
 
@@ -46,27 +62,27 @@ impl PackageManager for Dnf {
     }
 
     fn refresh(&self, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
-        refresh::refresh(&self.root, progress)
+        refresh::refresh(&self.system, progress)
     }
 
     fn scan(&self) -> Result<Scan, PmError> {
-        scan::scan(&self.root)
+        scan::scan(&self.system)
     }
 
     fn simulate(&self, targets: &[Target]) -> Result<Simulation, PmError> {
-        transaction::simulate(&self.root, targets)
+        transaction::simulate(&self.system, targets)
     }
 
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
-        transaction::fetch(&self.root, plan, progress)
+        transaction::fetch(&self.system, plan, progress)
     }
 
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
-        install::install(&self.root, plan, progress)
+        install::install(&self.system, plan, progress)
     }
 
     fn repair(&self) -> Result<Option<String>, PmError> {
-        repair::repair(&self.root)
+        repair::repair(&self.system)
     }
 }
 

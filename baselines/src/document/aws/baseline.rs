@@ -1,5 +1,7 @@
 //! AWS's baseline (reference 2.1) as ours.
 
+use std::collections::BTreeSet;
+
 use super::{Entry, Node, Translation, Tree, added, assembled, quoted, renamed};
 use crate::baseline::FilterKey;
 use crate::document::filters::name;
@@ -239,6 +241,8 @@ fn intersect(first: &mut Node, second: &Node) {
     if is_any(first) {
         *first = second.clone();
     } else if let Tree::List(items) = &mut first.tree {
-        items.retain(|item| second.items().iter().any(|other| other.tree == item.tree));
+        // What is not text stays, so that it is reported.
+        let both: BTreeSet<&str> = second.items().iter().filter_map(Node::text).collect();
+        items.retain(|item| item.text().is_none_or(|text| both.contains(text)));
     }
 }

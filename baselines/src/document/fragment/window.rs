@@ -173,7 +173,7 @@ pub struct WindowTargetSpec {
     #[schemars(length(min = 1, max = 128))]
     pub owner_information: Option<String>,
     /// Conditions; all must hold.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = 5))]
     pub targets: Vec<TargetSpec>,
 }
 
@@ -207,7 +207,7 @@ pub struct TaskSpec {
     pub priority: Option<u32>,
     /// Conditions on nodes; all must hold.
     #[serde(default)]
-    #[schemars(length(max = 100))]
+    #[schemars(length(max = 5))]
     pub targets: Vec<TargetSpec>,
     /// Nodes at once: a number or a percentage such as `10%`.
     pub max_concurrency: Option<LimitSpec>,

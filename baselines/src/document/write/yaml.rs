@@ -152,3 +152,76 @@ pub(super) fn scalar(text: &str) -> String {
     out.push('"');
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_some_reader_takes_for_something_else_are_quoted() {
+        for text in [
+            "yes",
+            "No",
+            "ON",
+            "off",
+            "y",
+            "N",
+            "null",
+            "true",
+            "False",
+            "1.10",
+            "0x1f",
+            "2024-01-01",
+            "12:30",
+            "",
+            "~",
+        ] {
+            assert_eq!(scalar(text), format!("\"{text}\""));
+        }
+        for text in ["bash", "linux-image-6.1", "CVE-2026-1", "Europe/Berlin", "libstdc++6"] {
+            assert_eq!(scalar(text), text);
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_or_a_reviewer_would_not_see_is_escaped() {
+        assert_eq!(scalar("a\u{1b}[0m\u{202e}\u{feff}\"\\"), "\"a\\u001b[0m\\u202e\\ufeff\\\"\\\\\"");
+    }
+
+    #[test]
+    fn lists_stand_in_one_line_while_it_is_short() {
+        let mut yaml = Yaml::new();
+        yaml.mapping("spec", |yaml| {
+            yaml.texts("short", &["a".into(), "no".into()]);
+            yaml.texts("long", &["x".repeat(50), "y".repeat(50)]);
+            yaml.text("block", "[main]\n\nenabled=1\n");
+            yaml.mappings("list", &[1, 2], |yaml, number| {
+                yaml.plain("number", number);
+                yaml.mappings("inner", &[*number], |yaml, _| yaml.plain("a", 1));
+            });
+            yaml.mappings("nothing", &[()], |_, ()| {});
+            yaml.mapping("empty", |_| {});
+        });
+        insta::assert_snapshot!(yaml.finish(), @r#"
+        spec:
+          short: [a, "no"]
+          long:
+            - xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            - yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
+          block: |
+            [main]
+
+            enabled=1
+          list:
+            - number: 1
+              inner:
+                - a: 1
+            - number: 2
+              inner:
+                - a: 1
+          nothing:
+            - {}
+          empty: {}
+        "#);
+    }
+}

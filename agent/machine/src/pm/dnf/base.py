@@ -6,7 +6,18 @@
 import errno, fcntl, json, os, sys, time
 OUT = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
 os.dup2(2, 1)
+import logging
 import dnf, dnf.cli.cli, dnf.exceptions, dnf.subject, hawkey
+
+WORDS = []  # dnf's warnings, the reason behind a bare "all mirrors were tried"
+
+
+class Listener(logging.Handler):
+    def emit(self, record):
+        WORDS.append(record.getMessage())
+
+
+logging.getLogger("dnf").addHandler(Listener(logging.WARNING))
 
 
 def say(**fact):
@@ -26,13 +37,17 @@ def configured(cacheonly):
     conf.exit_on_lock = True
     if cacheonly:
         conf.cacheonly = True
-        conf.cachedir = conf.system_cachedir
+        if os.geteuid() and conf._get_priority("cachedir") == dnf.conf.PRIO_DEFAULT:
+            conf.cachedir = conf.system_cachedir
         if not os.access(conf.cachedir, os.W_OK):
             # An ordinary user cannot write the index that dnf makes of the metadata; it is made in memory.
             dnf.sack.Sack.load_repo = lambda sack, repo, build_cache=False, **kind: hawkey.Sack.load_repo(
                 sack, repo, build_cache=False, **kind)
-    # As dnf-automatic does: plugins expect a command line to exist.
-    base.init_plugins(cli=dnf.cli.cli.Cli(base))
+    # Plugins expect a command line, as dnf-automatic gives them, and one that resolves: else versionlock stays off.
+    cli = dnf.cli.cli.Cli(base)
+    cli.demands.resolving = cli.demands.sack_activation = cli.demands.available_repos = True
+    cli.demands.plugin_filtering_enabled = True
+    base.init_plugins(cli=cli)
     base.pre_configure_plugins()
     base.read_all_repos()
     base.configure_plugins()
@@ -42,8 +57,11 @@ def configured(cacheonly):
     return base
 
 
-def loaded(base, wait):
-    """Fills the sack, waiting at most `wait` seconds for another dnf; returns {repository id: why it failed}."""
+WAIT = float(sys.argv[1])  # seconds that another program's lock is waited for
+
+
+def loaded(base):
+    """Fills the sack, waiting a while for another dnf; returns {repository id: why it failed}."""
     failed = {}
     for repo in list(base.repos.iter_enabled()):
         try:
@@ -51,7 +69,7 @@ def loaded(base, wait):
         except dnf.exceptions.RepoError as e:
             failed[repo.id] = str(e)
             repo.disable()
-    until = time.monotonic() + wait
+    until = time.monotonic() + WAIT
     while True:
         try:
             before = {r.id for r in base.repos.iter_enabled()}
@@ -59,7 +77,7 @@ def loaded(base, wait):
             break
         except dnf.exceptions.LockError as e:
             if time.monotonic() > until:
-                say(fact="locked", holder=str(e), waited=wait)
+                say(fact="locked", holder=str(e), waited=int(WAIT))
                 sys.exit(0)
             time.sleep(0.5)
         except dnf.exceptions.RepoError as e:

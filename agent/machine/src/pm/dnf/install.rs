@@ -10,20 +10,25 @@ use std::time::Duration;
 use patchflock_baselines::plan::{Item, Plan, Role, Target};
 use serde_json::Value;
 
+use super::System;
 use super::database::Database;
 use super::script::{Said, decisive, text};
 use super::transaction::{arguments, needs_root, nevra, one_line, pending, percent, run};
 use super::updateinfo::Nevra;
 use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
-use crate::root::Root;
 
 /// Output kept for the record.
 const LOG: usize = 256 << 10;
 
-pub(super) fn install(root: &Root, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
+pub(super) fn install(
+    system: &System,
+    plan: &Plan,
+    progress: OnProgress<'_>,
+) -> Result<InstallReport, PmError> {
     needs_root("installing packages")?;
+    let root = &system.root;
     let pending = pending(root, plan)?;
-    let mut run_ = Run { root, progress, report: InstallReport::default(), why: HashMap::new() };
+    let mut run_ = Run { system, progress, report: InstallReport::default(), why: HashMap::new() };
     if !pending.is_empty() {
         (run_.progress)(Progress::Phase("Installing".into()));
         run_.all(&pending)?;
@@ -48,7 +53,7 @@ pub(super) fn install(root: &Root, plan: &Plan, progress: OnProgress<'_>) -> Res
 
 /// One installation.
 struct Run<'a, 'p> {
-    root: &'a Root,
+    system: &'a System,
     progress: OnProgress<'p>,
     report: InstallReport,
     /// Why an item failed.
@@ -75,7 +80,7 @@ impl Run<'_, '_> {
     }
 
     fn missing<'i>(&self, items: &[&'i Item]) -> Result<Vec<&'i Item>, PmError> {
-        let after = Database::read(self.root)?;
+        let after = Database::read(&self.system.root)?;
         Ok(items.iter().copied().filter(|i| !after.has(&nevra(i))).collect())
     }
 
@@ -116,7 +121,7 @@ impl Run<'_, '_> {
     /// dnf forgets the reasons of a transaction in which something failed: what came in as a dependency would count
     /// as asked for by the administrator. What was there before keeps its mark.
     fn restore_marks(&mut self, pending: &[&Item]) -> Result<(), PmError> {
-        let after = Database::read(self.root)?;
+        let after = Database::read(&self.system.root)?;
         let new =
             |i: &&&Item| i.from.is_none() && matches!(i.role, Role::PulledIn { .. }) && after.has(&nevra(i));
         let names: Vec<String> =
@@ -124,7 +129,7 @@ impl Run<'_, '_> {
         if names.is_empty() {
             return Ok(());
         }
-        let command = crate::exec::Command::new(self.root, "dnf")
+        let command = crate::exec::Command::new(&self.system.root, "dnf")
             .args(["-C", "-q", "mark", "remove"])
             .args(&names)
             .deadline(Duration::from_secs(600))
@@ -220,7 +225,7 @@ impl Run<'_, '_> {
     fn script(&mut self, mode: &'static str, args: Vec<String>) -> Result<Said, PmError> {
         let what = if mode == "test" { "testing with dnf's Python" } else { "installing with dnf's Python" };
         let progress = &mut *self.progress;
-        let said = run(self.root, what, mode, args, |fact| {
+        let said = run(self.system, what, mode, args, |fact| {
             if mode != "test" && text(fact, "fact") == "progress" {
                 progress(Progress::Package { name: text(fact, "name"), what: text(fact, "what") });
                 let number = |f: &str| fact.get(f).and_then(Value::as_u64).unwrap_or_default();
@@ -263,16 +268,25 @@ fn rpm_lines(said: &Said) -> Vec<String> {
     said.facts.iter().filter(|f| text(f, "fact") == "rpm").map(|f| text(f, "line")).collect()
 }
 
-/// The lines in which rpm or dnf blames this item's scriptlets or files.
+/// The lines in which rpm or dnf blames this item's scriptlets or files, with what the scriptlet said before.
 fn blamed(item: &Item, lines: &[String]) -> Vec<String> {
-    let without_epoch = item.to.split_once(':').map_or(item.to.as_str(), |(_, v)| v);
-    let full = format!("{}-{without_epoch}", item.name);
-    let blames = |l: &&String| {
-        let names_it = l.contains(&full) || l.split_whitespace().any(|w| w == item.name);
-        let complains = ["scriptlet", "error", "Error", "cpio", "failed"].iter().any(|w| l.contains(w));
-        names_it && complains
+    let (epoch, version) = item.to.split_once(':').unwrap_or(("0", &item.to));
+    // rpm writes the epoch if the package carries one, be it 0.
+    let full = [format!("{}-{version}", item.name), format!("{}-{epoch}:{version}", item.name)];
+    let complains = |l: &str| ["scriptlet", "error", "Error", "cpio", "failed"].iter().any(|w| l.contains(w));
+    let blames = |l: &str| {
+        complains(l) && (full.iter().any(|f| l.contains(f)) || l.split_whitespace().any(|w| w == item.name))
     };
-    let mut found: Vec<String> = lines.iter().filter(blames).map(|l| l.trim().to_owned()).collect();
+    let mut found: Vec<String> = Vec::new();
+    for (number, line) in lines.iter().enumerate().filter(|(_, l)| blames(l)) {
+        if found.is_empty() {
+            let own =
+                lines.iter().take(number).rev().take_while(|l| !complains(l) && !l.starts_with("warning:"));
+            found.extend(own.take(5).map(|l| l.trim().to_owned()));
+            found.reverse();
+        }
+        found.push(line.trim().to_owned());
+    }
     found.dedup();
     found
 }
@@ -318,5 +332,10 @@ mod tests {
         ];
         assert_eq!(blamed(&item("badpre", "3:1.1-1"), &lines).len(), 2);
         assert!(blamed(&item("bad", "1.1-1"), &lines).is_empty());
+        let lines = [
+            "no room".to_owned(),
+            "error: %prein(a-0:1-1.noarch) scriptlet failed, exit status 7".to_owned(),
+        ];
+        assert_eq!(blamed(&item("a", "1-1"), &lines), lines);
     }
 }

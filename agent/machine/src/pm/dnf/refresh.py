@@ -4,17 +4,15 @@ def refresh():
     for repo in list(base.repos.iter_enabled()):
         say(fact="repo", id=repo.id)
         repo._repo.expire()
+        WORDS.clear()
         try:
             repo.load()
         except dnf.exceptions.RepoError as e:
-            say(fact="bad", id=repo.id, why=str(e))
+            say(fact="bad", id=repo.id, why="; ".join([str(e)] + WORDS))
             repo.disable()
     # Also makes the indexes, so that an ordinary user's scan need not.
-    try:
-        base.fill_sack(load_system_repo=False)
-    except dnf.exceptions.LockError as e:
-        say(fact="locked", holder=str(e), waited=0)
-        sys.exit(0)
+    for i, words in loaded(base).items():
+        say(fact="bad", id=i, why=words)
     say(fact="refreshed")
 
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::System;
 use super::script::{REFRESH, Script, text};
+use super::transaction::one_line;
 use crate::host::{modified, read_bytes};
 use crate::pm::{OnProgress, PmError, Progress, RefreshReport};
 use crate::root::Root;
@@ -30,7 +32,7 @@ struct Record {
     failed: Vec<(String, String)>,
 }
 
-pub(super) fn refresh(root: &Root, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
+pub(super) fn refresh(system: &System, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
     if !rustix::process::geteuid().is_root() {
         return Err(PmError::NeedsRoot { what: "refreshing the repository metadata" });
     }
@@ -38,16 +40,17 @@ pub(super) fn refresh(root: &Root, progress: OnProgress<'_>) -> Result<RefreshRe
     let what = "fetching repository metadata with dnf's Python";
     let deadline = Duration::from_secs(1800);
     let said =
-        Script { root, what, source: REFRESH, args: Vec::new(), deadline, writes: false }.run(|fact| {
+        Script { system, what, source: REFRESH, args: Vec::new(), deadline, writes: false }.run(|fact| {
             if text(fact, "fact") == "repo" {
                 progress(Progress::Package { name: text(fact, "id"), what: "fetching metadata".into() });
             }
         })?;
     let bad: Vec<serde_json::Value> = said.all(what, "bad")?;
-    let failed: Vec<(String, String)> = bad.iter().map(|f| (text(f, "id"), text(f, "why"))).collect();
+    let failed: Vec<(String, String)> =
+        bad.iter().map(|f| (text(f, "id"), one_line(&text(f, "why")))).collect();
     // Without the last line the script died on the way: nothing is known of the rest.
     said.typed::<serde_json::Value>(what, "refreshed")?;
-    remember(root, &failed)?;
+    remember(&system.root, &failed)?;
     Ok(RefreshReport { failed })
 }
 

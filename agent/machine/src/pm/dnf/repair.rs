@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::System;
 use super::script::{decisive, rpm, text};
 use super::transaction::{needs_root, run};
 use crate::exec::Command;
 use crate::pm::PmError;
-use crate::root::Root;
 
-pub(super) fn repair(root: &Root) -> Result<Option<String>, PmError> {
+pub(super) fn repair(system: &System) -> Result<Option<String>, PmError> {
     needs_root("repairing the package database")?;
+    let root = &system.root;
     let mut done = Vec::new();
     let check = rpm(root, &["--verifydb"])?;
     if !check.success() {
@@ -33,7 +34,7 @@ pub(super) fn repair(root: &Root) -> Result<Option<String>, PmError> {
         done.push(format!("rebuilt rpm's database ({})", decisive(&check.stderr_text())));
     }
     let what = "looking for interrupted upgrades with dnf's Python";
-    let said = run(root, what, "repair", Vec::new(), |_| {})?;
+    let said = run(system, what, "repair", Vec::new(), |_| {})?;
     said.typed::<Value>(what, "end")?;
     let removed: Vec<Value> = said.all(what, "removed")?;
     if !removed.is_empty() {

@@ -36,18 +36,19 @@ def native(base, newest):
     lines = {}
     for p in base.sack.query().filterm(upgrades_by_priority=True).filterm(arch__neq=["src", "nosrc"]).latest():
         line(p, "kept_back", p.evr)
-    try:
-        base.upgrade_all()
-        base.resolve()
-        for item in base.transaction:
-            p = item.pkg
-            if item.action in (dnf.transaction.PKG_UPGRADE, dnf.transaction.PKG_INSTALL):
-                # A new kernel is an install beside the old one and still an upgrade.
-                line(p, "upgrade" if p.name in newest else "install", p.evr)
-            elif item.action in (dnf.transaction.PKG_ERASE, dnf.transaction.PKG_OBSOLETED):
-                line(p, "remove", "")
-    except dnf.exceptions.DepsolveError as e:
-        print("patchflock: dnf upgrade cannot be resolved: %s" % e, file=sys.stderr)
+    # The solver's answer itself: making a transaction of it costs more than all the rest.
+    base.upgrade_all()
+    goal = base._goal
+    if goal.run(allow_uninstall=False, force_best=base.conf.best,
+                ignore_weak_deps=not base.conf.install_weak_deps):
+        for p in goal.list_upgrades() + goal.list_installs():
+            # A new kernel is an install beside the old one and still an upgrade.
+            line(p, "upgrade" if p.name in newest else "install", p.evr)
+        for p in goal.list_obsoleted() + goal.list_erasures():
+            line(p, "remove", "")
+    else:
+        print("patchflock: dnf upgrade cannot be resolved: %s" %
+              dnf.util._format_resolve_problems(goal.problem_rules()), file=sys.stderr)
     for (name, arch), (action, to) in sorted(lines.items()):
         say(fact="native", name=name, arch=arch, action=action, to=to,
             **{"from": newest.get((name, arch)) or newest.get(name, "")})
@@ -59,7 +60,7 @@ def scan():
         # A scan writes nothing, not even hawkey's log.
         base.conf.logdir, dnf.const.LOG_HAWKEY = "/dev", "null"
     enabled = list(base.repos.iter_enabled())
-    failed = loaded(base, wait=60)
+    failed = loaded(base)
     for r in enabled:
         say(fact="source", id=r.id, name=r.name, cache=r._repo.getCachedir(), failed=failed.get(r.id))
 

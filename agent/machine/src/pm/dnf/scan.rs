@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::script::{SCAN, Said, Script};
 use super::updateinfo::{Advisories, Nevra};
-use super::{evidence, metadata, refresh};
+use super::{System, evidence, metadata, refresh};
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
 
@@ -69,12 +69,14 @@ struct RawNative {
     action: NativeAction,
 }
 
-pub(super) fn scan(root: &Root) -> Result<Scan, PmError> {
+pub(super) fn scan(system: &System) -> Result<Scan, PmError> {
     let what = "reading packages with dnf's Python";
     let deadline = Duration::from_secs(300);
-    let said = Script { root, what, source: SCAN, args: Vec::new(), deadline, writes: false }.run(|_| {})?;
+    let said =
+        Script { system, what, source: SCAN, args: Vec::new(), deadline, writes: false }.run(|_| {})?;
     let raw = raw(what, &said)?;
 
+    let root = &system.root;
     let wanted = wanted(&raw);
     let mut advisories = Advisories::new();
     let refused = refresh::last_failures(root);
@@ -144,6 +146,10 @@ fn source(
     let later = |f: &&refresh::Failure| refreshed_at.is_none_or(|at| f.at > at);
     let next = "refresh the metadata as root (dnf makecache)";
     let why = match (&raw.failed, &repomd, refused.get(&raw.id).filter(later)) {
+        // dnf checks the cached files against repomd.xml, and says the same of absent and of damaged ones.
+        (Some(words), _, _) if words.contains("no cache for") => {
+            Some(format!("{words}: the metadata are absent or damaged; {next}"))
+        }
         (Some(words), _, _) => Some(format!("{words}; {next}")),
         (_, Err(e), _) => Some(format!("{e}; {next}")),
         (_, _, Some(failure)) => Some(format!("the last refresh failed: {}", failure.why)),

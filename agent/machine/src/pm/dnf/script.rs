@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::System;
 use crate::exec::{Command, Output, Stream};
 use crate::host::read_text;
 use crate::pm::PmError;
@@ -21,7 +22,7 @@ pub(super) const REFRESH: &str = include_str!("refresh.py");
 
 /// One script call.
 pub(super) struct Script<'a> {
-    pub(super) root: &'a Root,
+    pub(super) system: &'a System,
     /// What it does, for messages.
     pub(super) what: &'static str,
     pub(super) source: &'static str,
@@ -74,13 +75,15 @@ impl Said {
 impl Script<'_> {
     /// Runs it; every JSON line is also shown while it runs.
     pub(super) fn run(self, mut on_fact: impl FnMut(&Value)) -> Result<Said, PmError> {
-        if !self.root.is_host() && !rustix::process::geteuid().is_root() {
+        let root = &self.system.root;
+        if !root.is_host() && !rustix::process::geteuid().is_root() {
             return Err(PmError::NeedsRoot { what: "looking into a system in a directory" });
         }
-        let python = interpreter(self.root)?;
+        let python = interpreter(root)?;
         let source = format!("{BASE}\n\n{}", self.source);
-        let mut command = Command::new(self.root, python)
+        let mut command = Command::new(root, python)
             .args(["-IBc", &source])
+            .args([self.system.lock_wait.as_secs_f32().to_string()])
             .args(&self.args)
             .env("NEEDRESTART_SUSPEND", "1")
             .deadline(self.deadline);

@@ -1,10 +1,10 @@
 # simulate | fetch | test | install | part | repair, with exact versions. `install` wants the whole list to change,
 # `part` and `test` only what is wanted of it.
-# Arguments: mode, seconds to wait for a lock, then one "want|may<TAB>name<TAB>arch<TAB>version" each. What is wanted
+# Arguments: seconds to wait for a lock, mode, then one "want|may<TAB>name<TAB>arch<TAB>version" each. What is wanted
 # becomes a job for dnf's solver; in all modes but `simulate` nothing but what is listed may change.
 import dnf.callback, dnf.goal, dnf.transaction, dnf.yum.rpmtrans, rpm
 
-MODE, WAIT, LISTED = sys.argv[1], float(sys.argv[2]), [a.split("\t") for a in sys.argv[3:]]
+MODE, LISTED = sys.argv[2], [a.split("\t") for a in sys.argv[3:]]
 GAIN = (dnf.transaction.PKG_INSTALL, dnf.transaction.PKG_UPGRADE, dnf.transaction.PKG_DOWNGRADE)
 LOSE = (dnf.transaction.PKG_ERASE, dnf.transaction.PKG_OBSOLETED)
 
@@ -21,6 +21,14 @@ def why_not_offered(base, name, arch, version):
     if base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().filterm(name=name, arch=arch, evr=version):
         return "it is installed already"
     return "no repository offers this version"
+
+
+def older(base, found):
+    """Words if a newer version is installed: dnf would take an exact older version for a downgrade."""
+    p = found[0]
+    there = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().filterm(name=p.name, arch=[p.arch, "noarch"])
+    newer = [i for i in there if i > p]
+    return "%s is installed, which is newer" % newer[-1] if newer else None
 
 
 def selector(base, packages):
@@ -65,14 +73,18 @@ def resolved(base, wanted):
         base._goal.install(select=selector(base, packages), optional=False)
     base.resolve(allow_erasing=False)
     installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
+    beside = set(base._get_installonly_query(installed))
     changes = {}
     for item in base.transaction or ():
+        if item.action not in GAIN + LOSE:
+            continue
         p = item.pkg
         if item.action in GAIN:
             # For a kernel, which goes in beside the old one, the newest that is there.
             olds = sorted(installed.filter(name=p.name, arch=p.arch)) or sorted(installed.filter(name=p.name))
             changes[(p.name, p.arch, p.evr)] = olds[-1].evr if olds else None
-        elif item.action in LOSE:
+        elif p not in beside:
+            # The oldest kernel goes by the administrator's installonly_limit: upkeep, not a change that a plan names.
             changes[(p.name, p.arch, None)] = p.evr
     return changes
 
@@ -80,11 +92,12 @@ def resolved(base, wanted):
 def simulate(base):
     wanted = []
     for _, name, arch, version in LISTED:
-        found = offers(base, name, arch, version)
-        if found:
-            wanted.append(((name, arch, version), found.run()))
+        found = offers(base, name, arch, version).run()
+        why = older(base, found) if found else why_not_offered(base, name, arch, version)
+        if why:
+            say(fact="refused", name=name, arch=arch, why=why)
         else:
-            say(fact="refused", name=name, arch=arch, why=why_not_offered(base, name, arch, version))
+            wanted.append(((name, arch, version), found))
     changes = resolved(base, possible(base, wanted))
     for (name, arch, to), old in sorted(changes.items(), key=str):
         sources = sorted({p.reponame for p in offers(base, name, arch, to)}) if to else []
@@ -118,7 +131,10 @@ class Meter(dnf.callback.DownloadProgress):
         pass
 
     def end(self, payload, status, msg):
-        say(fact="fetched", name=str(payload), error=str(msg) if msg else "")
+        if msg:
+            WORDS.append("%s: %s" % (payload, msg))
+        else:
+            say(fact="fetched", name=str(payload))
 
 
 def free_rpm_lock():
@@ -134,7 +150,7 @@ def free_rpm_lock():
             if e.errno not in (errno.EAGAIN, errno.EACCES):
                 return
             if time.monotonic() > until:
-                say(fact="locked", holder="another program that uses rpm", waited=WAIT)
+                say(fact="locked", holder="another program that uses rpm", waited=int(WAIT))
                 sys.exit(0)
             time.sleep(0.5)
 
@@ -162,9 +178,9 @@ def exact(base):
     allowed, wanted, wants = base.sack.query().filterm(empty=True), [], set()
     for role, name, arch, version in LISTED:
         found = offers(base, name, arch, version)
-        if not found:
-            say(fact="notplan", difference="%s-%s.%s: %s" % (
-                name, version, arch, why_not_offered(base, name, arch, version)))
+        why = older(base, found.run()) if found else why_not_offered(base, name, arch, version)
+        if why:
+            say(fact="notplan", difference="%s-%s.%s: %s" % (name, version, arch, why))
             sys.exit(0)
         allowed = allowed.union(found)
         if role == "want":
@@ -214,7 +230,7 @@ def install(base):
     try:
         base.do_transaction(Display())
     except dnf.exceptions.LockError as e:
-        say(fact="locked", holder=str(e), waited=0)
+        say(fact="locked", holder=str(e), waited=int(WAIT))
         sys.exit(0)
     except dnf.exceptions.Error as e:
         # Before rpm began (test of the transaction) or after: the package database tells.
@@ -238,7 +254,8 @@ def repair(base):
         for p in old:
             base.package_remove(p)
         base.resolve(allow_erasing=True)
-        others = [str(item) for item in base.transaction if item.pkg not in old]
+        others = [str(item.pkg) for item in base.transaction
+                  if item.action in GAIN or item.action in LOSE and item.pkg not in old]
         if others:
             say(fact="failed", why="taking out the older versions (%s) would also change %s" % (
                 ", ".join(map(str, old)), ", ".join(others)))
@@ -254,7 +271,7 @@ def repair(base):
 
 def main():
     base = configured(cacheonly=True)
-    failed = loaded(base, WAIT)
+    failed = loaded(base)
     for i, words in failed.items():
         print("patchflock: repository %s is left out: %s" % (i, words), file=sys.stderr)
     {"simulate": simulate, "fetch": fetch, "test": install, "install": install, "part": install,
@@ -264,4 +281,4 @@ def main():
 try:
     main()
 except dnf.exceptions.Error as e:
-    say(fact="failed", why=str(e))
+    say(fact="failed", why="; ".join([str(e)] + WORDS[-5:]))

@@ -9,14 +9,13 @@ use patchflock_baselines::plan::{Change, Item, Plan, Refused, Role, Simulation, 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::System;
 use super::database::Database;
 use super::script::{Said, Script, TRANSACTION, text};
 use super::updateinfo::Nevra;
 use crate::pm::{OnProgress, PmError, Progress};
 use crate::root::Root;
 
-/// How long a lock of another program is waited for.
-const LOCK_WAIT: Duration = Duration::from_secs(120);
 /// A change of the script.
 #[derive(Debug, Deserialize)]
 struct RawChange {
@@ -27,7 +26,7 @@ struct RawChange {
     sources: Vec<String>,
 }
 
-pub(super) fn simulate(root: &Root, targets: &[Target]) -> Result<Simulation, PmError> {
+pub(super) fn simulate(system: &System, targets: &[Target]) -> Result<Simulation, PmError> {
     let mut simulation = Simulation::default();
     let mut args = Vec::new();
     for t in targets {
@@ -44,7 +43,7 @@ pub(super) fn simulate(root: &Root, targets: &[Target]) -> Result<Simulation, Pm
         return Ok(simulation);
     }
     let what = "simulating with dnf's Python";
-    let said = run(root, what, "simulate", args, |_| {})?;
+    let said = run(system, what, "simulate", args, |_| {})?;
     said.typed::<Value>(what, "end")?;
     let changes: Vec<RawChange> = said.all(what, "change")?;
     simulation.changes = changes
@@ -56,16 +55,16 @@ pub(super) fn simulate(root: &Root, targets: &[Target]) -> Result<Simulation, Pm
     Ok(simulation)
 }
 
-pub(super) fn fetch(root: &Root, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
+pub(super) fn fetch(system: &System, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
     needs_root("downloading packages into dnf's cache")?;
-    let pending = pending(root, plan)?;
+    let pending = pending(&system.root, plan)?;
     if pending.is_empty() {
         return Ok(());
     }
     progress(Progress::Phase("Fetching".into()));
     let what = "downloading with dnf's Python";
     let mut done = 0;
-    let said = run(root, what, "fetch", arguments(&pending, |_| true)?, |fact| {
+    let said = run(system, what, "fetch", arguments(&pending, |_| true)?, |fact| {
         if text(fact, "fact") == "fetched" {
             done += 1;
             progress(Progress::Package { name: text(fact, "name"), what: "downloaded".into() });
@@ -76,17 +75,17 @@ pub(super) fn fetch(root: &Root, plan: &Plan, progress: OnProgress<'_>) -> Resul
 }
 
 pub(super) fn run(
-    root: &Root,
+    system: &System,
     what: &'static str,
     mode: &'static str,
     items: Vec<String>,
     on_fact: impl FnMut(&Value),
 ) -> Result<Said, PmError> {
-    let mut args = vec![mode.to_owned(), LOCK_WAIT.as_secs().to_string()];
+    let mut args = vec![mode.to_owned()];
     args.extend(items);
     let writes = matches!(mode, "install" | "part" | "repair");
     let deadline = Duration::from_secs(if writes || mode == "fetch" { 3 * 3600 } else { 900 });
-    let said = Script { root, what, source: TRANSACTION, args, deadline, writes }.run(on_fact)?;
+    let said = Script { system, what, source: TRANSACTION, args, deadline, writes }.run(on_fact)?;
     match said.fact("notplan") {
         Some(fact) => Err(PmError::NotThePlan { difference: one_line(&text(fact, "difference")) }),
         None => Ok(said),

@@ -150,13 +150,21 @@ fn opened(
             }
         }
         "package" => {
-            let epoch = attribute(start, "epoch")?;
-            let (version, release) = (attribute(start, "version")?, attribute(start, "release")?);
-            let nevra = Nevra {
-                name: attribute(start, "name")?,
-                arch: attribute(start, "arch")?,
-                version: evr(&epoch, &version, &release),
-            };
+            // In one pass: there are hundreds of thousands of them.
+            let [mut name, mut epoch, mut version, mut release, mut arch] = <[String; 5]>::default();
+            for attribute in start.attributes() {
+                let attribute = attribute.map_err(|e| format!("<package>: {e}"))?;
+                let place = match attribute.key.as_ref() {
+                    "name" => &mut name,
+                    "epoch" => &mut epoch,
+                    "version" => &mut version,
+                    "release" => &mut release,
+                    "arch" => &mut arch,
+                    _ => continue,
+                };
+                *place = value(&attribute).map_err(|e| format!("<package>: {e}"))?;
+            }
+            let nevra = Nevra { name, arch, version: evr(&epoch, &version, &release) };
             if wanted.contains(&nevra) {
                 notice.packages.insert(nevra);
             }
@@ -225,11 +233,12 @@ pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> Result<String, St
     let found = start.try_get_attribute(name).map_err(|e| format!("<{}>: {e}", start.name().as_ref()))?;
     match found {
         None => Ok(String::new()),
-        Some(a) => a
-            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-            .map(|v| bounded(&v))
-            .map_err(|e| format!("<{}> {name}: {e}", start.name().as_ref())),
+        Some(a) => value(&a).map_err(|e| format!("<{}> {name}: {e}", start.name().as_ref())),
     }
+}
+
+fn value(attribute: &quick_xml::events::attributes::Attribute<'_>) -> Result<String, quick_xml::Error> {
+    attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).map(|v| bounded(&v))
 }
 
 fn push_bounded(text: &mut String, more: &str) {
