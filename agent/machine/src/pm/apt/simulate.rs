@@ -104,7 +104,7 @@ impl Search<'_> {
         // -y makes apt refuse what a person would have to confirm: changes of held packages and downgrades.
         let out = Command::new(self.root, "apt-get")
             .args(SIMULATE)
-            .args(["-y", "--no-remove", "--only-upgrade", "install", "--"])
+            .args(["-y", "--no-remove", "--only-upgrade", "--no-install-recommends", "install", "--"])
             .args(names)
             .run()?;
         if !out.success() {

@@ -53,6 +53,9 @@ impl Preferences {
         apt_get.args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())]).args([
             "-o",
             "Dir::Etc::PreferencesParts=/dev/null",
+            // The closure is what is needed; a recommendation is not.
+            "-o",
+            "APT::Install-Recommends=false",
             "-o",
             "APT::Default-Release=",
         ])
