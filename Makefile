@@ -1,5 +1,5 @@
 # `verify` never writes, `fix` is the only target that rewrites files.
-.PHONY: verify fix test fast deny lab-clean
+.PHONY: verify fix test fast deny lab-clean bench
 
 verify:
 	cargo fmt --all --check
@@ -22,3 +22,9 @@ deny:
 
 lab-clean:
 	./lab clean
+
+# Prints figures, judges none. The scans need root: they run real apt and dnf in throw-away systems.
+bench:
+	cargo bench -p patchflock-baselines --bench evaluate
+	cargo build --release -p patchflock-cli -p patchflock-tests --bin patchflock --bin bench
+	$(if $(filter 0,$(shell id -u)),,sudo) env PATCHFLOCK_BIN=$(or $(CARGO_TARGET_DIR),target)/release/patchflock $(or $(CARGO_TARGET_DIR),target)/release/bench

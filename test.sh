@@ -41,6 +41,7 @@ failed_steps=()
 cannot_run=()
 not_run=()
 child=
+keep_alive=
 lab_bin=
 as_root=()
 
@@ -77,6 +78,7 @@ clean_up() {
         kill -TERM -- "-$child" 2> /dev/null || "${as_root[@]}" kill -TERM -- "-$child" 2> /dev/null
         wait "$child" 2> /dev/null
     fi
+    if [ -n "$keep_alive" ]; then kill -TERM -- "-$keep_alive" 2> /dev/null; fi
     if [ -n "$lab_bin" ]; then
         "${as_root[@]}" "$lab_bin" clean || echo "test.sh: the lab left something; see above" >&2
     fi
@@ -116,7 +118,10 @@ if [ "$tier" != fast ]; then
         if ! "${as_root[@]}" true; then lab_refusal="sudo refused: the lab mounts file systems and makes namespaces"; fi
         # A long build must not outlive the password.
         if [ "${CI:-}" != true ] && [ -z "$lab_refusal" ]; then
-            (while sleep 60 && kill -0 $$ 2> /dev/null; do sudo -n true; done) > /dev/null 2>&1 &
+            set -m
+            (while sleep 60; do sudo -n true; done) > /dev/null 2>&1 < /dev/null &
+            keep_alive=$!
+            set +m
         fi
     else
         echo "test.sh: the lab needs root, which this is"

@@ -216,7 +216,10 @@ fn a_damaged_or_expired_list_is_unreadable() {
     assert!(unreadable(&state, "damaged"), "{state:?}");
     std::fs::write(&path, &whole).unwrap();
     assert_eq!(debian.state_of(SECURITY).0, SourceState::Readable);
-    debian.repo.expire("bookworm-security").unwrap();
+    // With today's date: apt does not go back to an older Release file, expired or not.
+    let dated = debian.apt.scan().unwrap().sources.iter().find_map(|s| s.metadata_date).unwrap();
+    debian.repo.suite_mut("bookworm-security").unwrap().valid_until = Some(dated.timestamp() - 60);
+    debian.repo.publish().unwrap();
     debian.root.ok("apt-get -o Acquire::Check-Valid-Until=false update").unwrap();
     let (state, _) = debian.state_of(SECURITY);
     assert!(unreadable(&state, "valid until"), "{state:?}");

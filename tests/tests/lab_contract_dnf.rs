@@ -1,5 +1,10 @@
 //! dnf 4 for real: scans, simulations, installations and repairs in rpm systems of their own.
 #![cfg(feature = "lab")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at the first thing that fails, and so do its preparations"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,9 +12,12 @@ use std::time::Duration;
 use patchflock_baselines::inventory::{Candidate, NativeAction, SourceState};
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
+use patchflock_machine::exec::Command;
 use patchflock_machine::host::{NativeTool, package_manager_for};
 use patchflock_machine::pm::dnf::Dnf;
 use patchflock_machine::pm::{InstallReport, OutcomeKind, PackageManager, PmError, Progress, Scan};
+use patchflock_machine::root::Root;
+use patchflock_tests::contract::{self, Fixture};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
 use patchflock_tests::lab::http::{Fault, Server};
@@ -19,7 +27,6 @@ use patchflock_tests::lab::rpm::Rpm;
 /// A Rocky Linux 9 system whose only repository comes over HTTP.
 struct Lab {
     root: RootDir,
-    repo: RpmRepo,
     server: Server,
     dnf: Dnf,
 }
@@ -46,7 +53,7 @@ impl Lab {
         }
         repo.publish().unwrap();
         let dnf = Dnf::new(root.root());
-        let lab = Self { root, repo, server, dnf };
+        let lab = Self { root, server, dnf };
         lab.refresh();
         lab
     }
@@ -82,6 +89,43 @@ impl Lab {
         let names = all.lines().filter(|n| !n.starts_with("bash-")).map(|n| n.replace("-0:", "-"));
         names.collect::<Vec<_>>().join(" ")
     }
+}
+
+impl Fixture for Lab {
+    fn pm(&self) -> &dyn PackageManager {
+        &self.dnf
+    }
+
+    fn arch(&self) -> String {
+        "noarch".into()
+    }
+
+    fn snapshot(&self) -> anyhow::Result<String> {
+        self.root.ok("rpm -qa | sort; dnf -C -q repoquery --userinstalled | sort; \
+             find /etc /usr/share /var/lib/dnf/modulefailsafe -type f -print0 | sort -z | xargs -0 sha256sum")
+    }
+}
+
+/// The machine that the contract describes.
+fn contract_machine() -> anyhow::Result<Lab> {
+    let old = ["alpha", "beta", "gamma", "broken", "held"];
+    let new = vec![
+        rpm("alpha", "2.0").requires("alpha-data"),
+        rpm("alpha-data", "2.0"),
+        rpm("beta", "2.0"),
+        rpm("gamma", "2.0"),
+        rpm("broken", "2.0").script("pre", "echo 'no database to be found' >&2; exit 1"),
+        rpm("held", "2.0"),
+    ];
+    let lab = Lab::new(old.map(|n| rpm(n, "1.0")).to_vec(), &old.join(" "), new, Vec::new());
+    lab.root.ok("dnf -C -q mark remove gamma")?;
+    lab.root.write("/etc/dnf/plugins/versionlock.list", "held-0:1.0-1.*\n")?;
+    Ok(lab)
+}
+
+#[test]
+fn dnf_keeps_the_contract() {
+    contract::all(contract_machine).unwrap();
 }
 
 fn target(name: &str, version: &str) -> Target {
@@ -437,7 +481,7 @@ fn a_lock_that_is_held_is_waited_for_and_then_named() {
     lab.root.ok(&format!("/usr/bin/python3 -c \"{hold}\" > /dev/null 2>&1 & echo $! > /tmp/pid")).unwrap();
     let held = || lab.root.at("/tmp/held").exists();
     patchflock_tests::lab::door::wait("the lock to be held", Duration::from_secs(20), held).unwrap();
-    let impatient = lab.dnf.clone().lock_wait(Duration::from_millis(300));
+    let impatient = lab.dnf.clone().with_lock_wait(Duration::from_millis(300));
     let e = impatient.install(&plan, &mut |_| {}).unwrap_err();
     assert!(matches!(e, PmError::Locked { .. }), "{e}");
     lab.root.ok("kill $(cat /tmp/pid)").unwrap();
@@ -463,6 +507,45 @@ fn an_old_version_left_by_an_interrupted_upgrade_is_taken_out_and_nothing_else()
     assert!(words.contains("tool-1.0-1.noarch"), "{words}");
     assert!(lab.installed().ends_with("oldname-1.0-1 tool-1.1-1"), "{}", lab.installed());
     assert_eq!(lab.dnf.repair().unwrap(), None);
+}
+
+#[test]
+fn what_a_kill_in_the_middle_leaves_is_repaired_and_the_plan_finished() {
+    let hang = rpm("b", "1.1").script("post", "touch /in-script; while test -e /hang; do sleep 0.1; done");
+    let new = vec![rpm("a", "1.1"), hang, rpm("c", "1.1").requires("b >= 1.1")];
+    let lab = Lab::new(["a", "b", "c"].map(|n| rpm(n, "1.0")).to_vec(), "a b c", new, Vec::new());
+    let plan = lab.plan(&[("a", "1.1-1"), ("b", "1.1-1"), ("c", "1.1-1")]);
+    lab.dnf.fetch(&plan, &mut |_| {}).unwrap();
+    lab.root.write("/hang", "").unwrap();
+    let limit = Duration::from_secs(60);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| lab.dnf.install(&plan, &mut |_| {}));
+        let in_script = || lab.root.at("/in-script").exists();
+        patchflock_tests::lab::door::wait("the script", limit, in_script).unwrap();
+        // The machine loses power: everything in it is gone at once, and nobody tidies up.
+        let gone = || {
+            let inside = std::fs::read_dir("/proc")
+                .unwrap()
+                .flatten()
+                .filter(|e| std::fs::read_link(e.path().join("root")).is_ok_and(|r| r == lab.root.path()));
+            let pids: Vec<String> = inside.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+            if !pids.is_empty() {
+                Command::new(&Root::host(), "kill").args(["-9"]).args(pids).run().unwrap();
+            }
+            run.is_finished()
+        };
+        patchflock_tests::lab::door::wait("the end", limit, gone).unwrap();
+    });
+    std::fs::remove_file(lab.root.at("/hang")).unwrap();
+    let half = lab.scan();
+    assert!(half.installed.iter().any(|p| p.broken), "nothing was interrupted: {}", lab.installed());
+    let words = lab.dnf.repair().unwrap().unwrap();
+    assert!(words.contains("took out"), "{words}");
+    assert_eq!(lab.dnf.repair().unwrap(), None);
+    let rest = lab.plan(&[("a", "1.1-1"), ("b", "1.1-1"), ("c", "1.1-1")]);
+    let report = lab.fetch_and_install(&rest);
+    assert!(results(&report).values().all(|r| r == "installed"), "{report:?}");
+    assert_eq!(lab.installed(), "a-1.1-1 b-1.1-1 c-1.1-1");
 }
 
 #[test]

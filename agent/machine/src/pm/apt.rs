@@ -111,3 +111,6 @@ impl PackageManager for Apt {
 fn needs_root(what: &'static str) -> Result<(), PmError> {
     if rustix::process::geteuid().is_root() { Ok(()) } else { Err(PmError::NeedsRoot { what }) }
 }
+
+#[cfg(test)]
+mod tests;

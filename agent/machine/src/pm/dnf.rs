@@ -52,7 +52,7 @@ impl Dnf {
     }
 
     /// How long another program's lock is waited for before [`PmError::Locked`]; two minutes unless set.
-    pub fn lock_wait(mut self, wait: Duration) -> Self {
+    pub fn with_lock_wait(mut self, wait: Duration) -> Self {
         self.system.lock_wait = wait;
         self
     }

@@ -42,14 +42,14 @@ pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = blamed(line) else { continue };
-        let starts = |l: &&str| {
+        let starts = |l: &str| {
             l.starts_with(&format!("Setting up {name} "))
                 || l.starts_with(&format!("Setting up {name}:"))
                 || l.starts_with(&format!("dpkg: dependency problems prevent configuration of {name}:"))
                 || (l.starts_with("Preparing to unpack ") && l.contains(&format!("{name}_")))
         };
         let before = lines.get(..at).unwrap_or_default();
-        let from = before.iter().rposition(|l| starts(&l)).unwrap_or(at).max(at.saturating_sub(QUOTED));
+        let from = before.iter().rposition(|l| starts(l)).unwrap_or(at).max(at.saturating_sub(QUOTED));
         let reason = lines.get(at + 1).filter(|l| l.starts_with(' ')).map_or("", |l| l.trim());
         let mut words: Vec<&str> = lines
             .get(from..at)

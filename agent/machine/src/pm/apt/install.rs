@@ -130,7 +130,10 @@ impl Run<'_> {
             let preferences = Preferences::new(self.root, &rest, &status)?;
             let steps = match transaction::simulate(&preferences) {
                 Ok(steps) => steps,
-                Err(e) => return Ok(self.give_up(&rest, &e.to_string())),
+                Err(e) => {
+                    self.give_up(&rest, &e.to_string());
+                    return Ok(());
+                }
             };
             let outside: Vec<&str> = steps
                 .iter()
@@ -138,7 +141,8 @@ impl Run<'_> {
                 .map(|s| s.name.as_str())
                 .collect();
             if !outside.is_empty() {
-                return Ok(self.give_up(&rest, &format!("going on would change {}", outside.join(", "))));
+                self.give_up(&rest, &format!("going on would change {}", outside.join(", ")));
+                return Ok(());
             }
             let (going, left): (Vec<&Item>, Vec<&Item>) =
                 rest.iter().partition(|i| steps.iter().any(|s| s.name == i.name));
@@ -165,13 +169,14 @@ impl Run<'_> {
     }
 
     fn apt(&mut self, preferences: &Preferences, on_progress: OnProgress<'_>) -> Result<Output, PmError> {
-        let supply = match transaction::supply(preferences)? {
-            Supply::Cache => "--no-download",
-            Supply::LocalDisk => "--quiet=1",
+        let no_download: &[&str] = match transaction::supply(preferences)? {
+            Supply::Cache => &["--no-download"],
+            Supply::LocalDisk => &[],
         };
         let mut command = preferences
             .over(progress::apt_get(self.root))
-            .args(["-y", "-q", supply, "-o", "Dpkg::Use-Pty=0"])
+            .args(no_download)
+            .args(["-y", "-q", "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
         for option in DPKG {
             command = command.args(["-o", &format!("Dpkg::Options::={option}")]);

@@ -72,8 +72,7 @@ struct Ours {
     status: Status,
     auto: HashSet<(String, String)>,
     repos: Vec<Repo>,
-    /// Index of the repository, and what it offers.
-    offers: Vec<(usize, Offer)>,
+    offers: Offers,
     opinions: BTreeMap<String, Opinion>,
     package_manager: String,
 }
@@ -98,13 +97,16 @@ fn read(root: &Root, settings: &Settings, now: DateTime<Utc>) -> Result<Ours, Pm
     Ok(Ours { status, auto, repos, offers, opinions, package_manager })
 }
 
+/// What repositories offer, each with the index of its repository.
+pub(super) type Offers = Vec<(usize, Offer)>;
+
 /// Every repository, read, and what it offers of the wanted names.
 pub(super) fn read_offers(
     root: &Root,
     settings: &Settings,
     wanted: &HashSet<String>,
     now: DateTime<Utc>,
-) -> Result<(Vec<Repo>, Vec<(usize, Offer)>), PmError> {
+) -> Result<(Vec<Repo>, Offers), PmError> {
     let mut repos = sources::find(root, &settings.lists)?;
     let mut offers = Vec::new();
     for (at, repo) in repos.iter_mut().enumerate() {

@@ -42,6 +42,9 @@ struct Index {
     optional: bool,
 }
 
+/// A Release file, parsed if it could be, and where it lies.
+type ReleaseFile = (Option<Release>, Option<(PathBuf, Metadata)>);
+
 /// One line of `--print-uris`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Configured {
@@ -72,7 +75,7 @@ pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
         .iter()
         .filter_map(|e| Some((e.uri.strip_suffix("InRelease")?, e.list.strip_suffix("InRelease")?)))
         .collect();
-    let mut read: BTreeMap<&str, (Option<Release>, Option<(PathBuf, Metadata)>)> = BTreeMap::new();
+    let mut read: BTreeMap<&str, ReleaseFile> = BTreeMap::new();
     for entry in entries {
         let Some((path, _)) = entry.uri.rsplit_once("/Packages").filter(|(_, ext)| !ext.contains('/')) else {
             continue;
@@ -119,7 +122,7 @@ fn is_component(listed: &str, configured: &str) -> bool {
     listed == configured || listed.rsplit_once('/').is_some_and(|(_, last)| last == configured)
 }
 
-fn read_release(lists: &Path, base: &str) -> (Option<Release>, Option<(PathBuf, Metadata)>) {
+fn read_release(lists: &Path, base: &str) -> ReleaseFile {
     for name in ["InRelease", "Release"] {
         let path = lists.join(format!("{base}{name}"));
         if let Ok(bytes) = std::fs::read(&path) {

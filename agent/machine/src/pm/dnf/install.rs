@@ -129,7 +129,8 @@ impl Run<'_, '_> {
         if names.is_empty() {
             return Ok(());
         }
-        let command = crate::exec::Command::new(&self.system.root, "dnf")
+        let program = super::which(&self.system.root).map_err(|_| PmError::NoTool { tool: "dnf" })?;
+        let command = crate::exec::Command::new(&self.system.root, program)
             .args(["-C", "-q", "mark", "remove"])
             .args(&names)
             .deadline(Duration::from_secs(600))
@@ -147,8 +148,7 @@ impl Run<'_, '_> {
 
     /// Bisects with rpm's test transactions, which change nothing, then installs what passes together.
     fn without_culprits(&mut self, missing: &[&Item], error: &str) -> Result<(), PmError> {
-        let approved: Vec<&Item> =
-            missing.iter().copied().filter(|i| matches!(i.role, Role::Approved { .. })).collect();
+        let approved: Vec<&Item> = missing.iter().copied().filter(|i| is_job(i)).collect();
         let mut good: Vec<&Item> = Vec::new();
         let mut bad: HashSet<Nevra> = HashSet::new();
         let mut queue = vec![approved];
@@ -172,8 +172,7 @@ impl Run<'_, '_> {
             }
         }
         for item in missing {
-            let role = &item.role;
-            if matches!(role, Role::PulledIn { .. }) {
+            if !is_job(item) {
                 self.why.insert(nevra(item), "no package that needs it could be installed".into());
             }
         }
@@ -256,6 +255,11 @@ impl Run<'_, '_> {
         }
         said.words.lines().for_each(add);
     }
+}
+
+/// What the solver is asked for; the rest comes in with it.
+fn is_job(item: &Item) -> bool {
+    matches!(item.role, Role::Approved { .. }) && item.from.is_some()
 }
 
 /// dnf's error, on one line; empty where there is none.

@@ -190,14 +190,14 @@ mod tests {
     #[test]
     fn repomd_gives_its_date_and_the_advisory_file() {
         let out = parse_repomd(LAB).unwrap();
-        assert_eq!(out.date.unwrap().timestamp(), 1_795_522_116);
+        assert_eq!(out.date.unwrap().timestamp(), 1_795_523_024);
         let (name, sum) = out.updateinfo.unwrap();
         assert!(name.ends_with("-updateinfo.xml.gz") && name.starts_with(&sum.unwrap()), "{name}");
     }
 
     #[test]
     fn a_revision_that_is_no_time_falls_back_to_the_newest_file() {
-        let text = String::from_utf8_lossy(LAB).replace("<revision>1795522116", "<revision>8.9-1");
+        let text = String::from_utf8_lossy(LAB).replace("<revision>1795523024", "<revision>8.9-1");
         let newest = text.split("<timestamp>").skip(1).filter_map(|t| t.get(..10)?.parse::<i64>().ok()).max();
         assert_eq!(parse_repomd(text.as_bytes()).unwrap().date.map(|d| d.timestamp()), newest);
     }

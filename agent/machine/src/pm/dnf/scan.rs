@@ -74,26 +74,28 @@ pub(super) fn scan(system: &System) -> Result<Scan, PmError> {
     let deadline = Duration::from_secs(300);
     let said =
         Script { system, what, source: SCAN, args: Vec::new(), deadline, writes: false }.run(|_| {})?;
-    let raw = raw(what, &said)?;
+    Ok(assemble(&system.root, &raw(what, &said)?))
+}
 
-    let root = &system.root;
-    let wanted = wanted(&raw);
+/// Adds to dnf's facts what is read from files.
+fn assemble(root: &Root, raw: &Raw) -> Scan {
+    let wanted = wanted(raw);
     let mut advisories = Advisories::new();
     let refused = refresh::last_failures(root);
     let sources = raw.sources.iter().map(|s| source(root, s, &wanted, &mut advisories, &refused)).collect();
     let all_security = crate::host::identify_root(root).is_some_and(is_amazon);
-    let installed = installed(&raw, &advisories);
+    let installed = installed(raw, &advisories);
     let reboot = evidence::reboot(root, &installed);
-    Ok(Scan {
+    Scan {
         package_manager: format!("dnf {}", raw.version),
         sources,
-        candidates: candidates(&raw, &advisories, all_security),
-        native: native(&raw),
+        candidates: candidates(raw, &advisories, all_security),
+        native: native(raw),
         foreign_updaters: evidence::foreign_updaters(root),
         reboot,
         services_to_restart: evidence::services_to_restart(root),
         installed,
-    })
+    }
 }
 
 /// The facts by kind; the last one shows that the script came to its end.
@@ -270,4 +272,97 @@ fn of(advisories: &Advisories, name: &str, arch: &str, version: &str) -> Vec<Adv
 /// Seconds since the epoch; rpm writes 0 for unknown.
 fn time(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0).filter(|_| seconds > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAPTURED: &str = include_str!("../../../testdata/dnf/scan-4.14.0.jsonl");
+    const REPOMD: &[u8] = include_bytes!("../../../testdata/dnf/repomd.xml");
+    const UPDATEINFO: &[u8] = include_bytes!("../../../testdata/dnf/updateinfo.xml.gz");
+    const SUM: &str = "9736cfac984c25d52cb644402bc837734fd18f161cc6a5e15ee853c6f2e0eb2c";
+
+    fn said(lines: &str) -> Said {
+        let facts = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        Said { facts, words: "the words".into() }
+    }
+
+    fn captured() -> Raw {
+        raw("a scan", &said(CAPTURED)).unwrap()
+    }
+
+    /// A root that holds the cache which belongs to the captured scan.
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("var/cache/dnf/base-b197ebaf358dc3b5/repodata");
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::write(data.join("repomd.xml"), REPOMD).unwrap();
+        std::fs::write(data.join(format!("{SUM}-updateinfo.xml.gz")), UPDATEINFO).unwrap();
+        let root = Root::at(dir.path());
+        (dir, root)
+    }
+
+    #[test]
+    fn a_captured_scan_becomes_packages_with_their_advisories() {
+        let (_dir, root) = root();
+        let scan = assemble(&root, &captured());
+        assert_eq!(scan.package_manager, "dnf 4.14.0");
+        assert_eq!(scan.sources[0].state, SourceState::Readable);
+        assert_eq!(scan.sources[0].metadata_date.unwrap().timestamp(), 1_795_523_024);
+        let alpha = scan.installed.iter().find(|p| p.name == "alpha").unwrap();
+        assert_eq!((alpha.version.as_str(), alpha.advisories[0].id.as_str()), ("1.1-1", "RLSA-2024:0001"));
+        let broken: Vec<&str> =
+            scan.installed.iter().filter(|p| p.broken).map(|p| p.version.as_str()).collect();
+        assert_eq!(broken, ["1.0-1"]);
+        let held: Vec<&str> =
+            scan.candidates.iter().filter(|c| c.held.is_some()).map(|c| c.name.as_str()).collect();
+        assert_eq!(held, ["excl", "locked"]);
+        let replacing = scan.candidates.iter().find(|c| c.obsoletes).unwrap();
+        assert_eq!(replacing.title.as_deref(), Some("replaces oldname"));
+        assert!(scan.native.iter().any(|n| n.name == "stuck" && n.action == NativeAction::KeptBack));
+    }
+
+    #[test]
+    fn a_damaged_or_missing_advisory_file_makes_the_source_unreadable() {
+        let (dir, root) = root();
+        let file =
+            dir.path().join(format!("var/cache/dnf/base-b197ebaf358dc3b5/repodata/{SUM}-updateinfo.xml.gz"));
+        let why = |root: &Root| match &assemble(root, &captured()).sources[0].state {
+            SourceState::Unreadable { why } => why.clone(),
+            SourceState::Readable => "readable".into(),
+        };
+        std::fs::write(&file, &UPDATEINFO[..UPDATEINFO.len() / 2]).unwrap();
+        assert!(why(&root).contains("is damaged"), "{}", why(&root));
+        std::fs::remove_file(&file).unwrap();
+        assert!(why(&root).contains("updateinfo.xml.gz"), "{}", why(&root));
+    }
+
+    #[test]
+    fn a_version_from_two_repositories_is_one_candidate_held_only_if_both_are() {
+        let mut raw = captured();
+        let free = |source: &str, held: Option<&str>| RawCandidate {
+            name: "locked".into(),
+            arch: "noarch".into(),
+            version: "1.1-1".into(),
+            from: "1.0-1".into(),
+            built: 1,
+            size: 1,
+            source: source.into(),
+            held: held.map(str::to_owned),
+            replaces: Vec::new(),
+        };
+        raw.candidates = vec![free("base", Some("dnf versionlock")), free("other", None)];
+        let found = candidates(&raw, &Advisories::new(), false);
+        assert_eq!((found.len(), found[0].sources.len(), found[0].held.as_deref()), (1, 2, None));
+    }
+
+    #[test]
+    fn a_scan_that_was_cut_off_or_speaks_otherwise_is_no_scan() {
+        let last = CAPTURED.trim_end().rfind('\n').unwrap();
+        let e = raw("a scan", &said(&CAPTURED[..last])).unwrap_err().to_string();
+        assert_eq!(e, "a scan: the words");
+        let e = raw("a scan", &said(&CAPTURED.replace("\"built\"", "\"made\""))).unwrap_err();
+        assert!(matches!(e, PmError::Unexpected { .. }), "{e}");
+    }
 }

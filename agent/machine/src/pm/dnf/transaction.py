@@ -1,6 +1,7 @@
 # simulate | fetch | test | install | part | repair, with exact versions. `install` wants the whole list to change,
 # `part` and `test` only what is wanted of it.
-# Arguments: seconds to wait for a lock, mode, then one "want|may<TAB>name<TAB>arch<TAB>version" each. What is wanted
+# Arguments: seconds to wait for a lock, mode, then one "want|may<TAB>name<TAB>arch<TAB>version<TAB>from" each
+# (`from` is empty for a new package; a simulation has none). What is wanted
 # becomes a job for dnf's solver; in all modes but `simulate` nothing but what is listed may change.
 import dnf.callback, dnf.goal, dnf.transaction, dnf.yum.rpmtrans, rpm
 
@@ -18,8 +19,6 @@ def why_not_offered(base, name, arch, version):
         return "the administrator holds it (exclude or versionlock)"
     if offers(base, name, arch, version, hawkey.IGNORE_EXCLUDES):
         return "it belongs to a module stream that is not enabled"
-    if base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().filterm(name=name, arch=arch, evr=version):
-        return "it is installed already"
     return "no repository offers this version"
 
 
@@ -91,7 +90,10 @@ def resolved(base, wanted):
 
 def simulate(base):
     wanted = []
-    for _, name, arch, version in LISTED:
+    installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed()
+    for _, name, arch, version, _ in LISTED:
+        if installed.filter(name=name, arch=arch, evr=version):
+            continue
         found = offers(base, name, arch, version).run()
         why = older(base, found) if found else why_not_offered(base, name, arch, version)
         if why:
@@ -176,7 +178,7 @@ def signed(base, packages, import_keys):
 def exact(base):
     """The transaction for what is listed, refused if it would change anything else."""
     allowed, wanted, wants = base.sack.query().filterm(empty=True), [], set()
-    for role, name, arch, version in LISTED:
+    for role, name, arch, version, _ in LISTED:
         found = offers(base, name, arch, version)
         why = older(base, found.run()) if found else why_not_offered(base, name, arch, version)
         if why:
@@ -193,13 +195,16 @@ def exact(base):
     except dnf.exceptions.DepsolveError as e:
         say(fact="notplan", difference=str(e))
         sys.exit(0)
-    listed = {(n, a, v) for _, n, a, v in LISTED}
+    listed = {(n, a, v): old or None for _, n, a, v, old in LISTED}
     # Of a part of the plan, what is only there for the rest may stay away.
-    missing = (wants if MODE in ("test", "part") else listed) - set(changes)
-    extra = set(changes) - listed
-    if missing or extra:
+    missing = (wants if MODE in ("test", "part") else set(listed)) - set(changes)
+    extra = set(changes) - set(listed)
+    stale = {c for c in set(changes) & set(listed) if changes[c] != listed[c]}
+    if missing or extra or stale:
         words = ["%s %s.%s" % ("also " + ("installs" if v else "removes"), "-".join(filter(None, (n, v))), a)
                  for n, a, v in sorted(extra, key=str)]
+        words += ["%s.%s is at %s, the plan was made for %s" % (c[0], c[1], changes[c] or "nothing", listed[c] or "nothing")
+                  for c in sorted(stale)]
         words += ["would not install %s-%s.%s" % (n, v, a) for n, a, v in sorted(missing)]
         say(fact="notplan", difference="; ".join(words))
         sys.exit(0)

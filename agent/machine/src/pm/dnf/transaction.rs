@@ -30,7 +30,7 @@ pub(super) fn simulate(system: &System, targets: &[Target]) -> Result<Simulation
     let mut simulation = Simulation::default();
     let mut args = Vec::new();
     for t in targets {
-        match argument("want", &t.name, &t.arch, &t.version) {
+        match argument("want", &t.name, &t.arch, &t.version, None) {
             Some(arg) => args.push(arg),
             None => simulation.refused.push(Refused {
                 name: t.name.clone(),
@@ -98,24 +98,25 @@ pub(super) fn pending<'p>(root: &Root, plan: &'p Plan) -> Result<Vec<&'p Item>, 
     Ok(plan.items.iter().filter(|i| !now.has(&nevra(i))).collect())
 }
 
-/// The script's arguments; an approved item that `wanted` picks is a job, everything else only may change.
+/// The script's arguments; an approved item that `wanted` picks is a job, everything else only may change. What is
+/// approved is an upgrade (reference 1.5); a new package comes in because something needs it, and keeps that mark.
 pub(super) fn arguments(items: &[&Item], wanted: impl Fn(&Item) -> bool) -> Result<Vec<String>, PmError> {
     let one = |i: &&Item| {
-        let job = matches!(i.role, Role::Approved { .. }) && wanted(i);
-        argument(if job { "want" } else { "may" }, &i.name, &i.arch, &i.to).ok_or_else(|| {
-            PmError::NotThePlan { difference: format!("{:?} {:?} is not an rpm version", i.name, i.to) }
-        })
+        let job = matches!(i.role, Role::Approved { .. }) && i.from.is_some() && wanted(i);
+        argument(if job { "want" } else { "may" }, &i.name, &i.arch, &i.to, i.from.as_deref()).ok_or_else(
+            || PmError::NotThePlan { difference: format!("{:?} {:?} is not an rpm version", i.name, i.to) },
+        )
     };
     items.iter().map(one).collect()
 }
 
 /// One argument; `None` if a part could be taken for something else (rpm allows none of these characters).
-fn argument(role: &str, name: &str, arch: &str, version: &str) -> Option<String> {
+fn argument(role: &str, name: &str, arch: &str, version: &str, from: Option<&str>) -> Option<String> {
     let plain = |s: &str| {
         !s.is_empty() && s.len() < 300 && s.chars().all(|c| c.is_ascii_graphic() && !"*?[]".contains(c))
     };
-    let all = plain(name) && plain(arch) && plain(version) && version.contains('-');
-    all.then(|| [role, name, arch, version].join("\t"))
+    let all = plain(name) && plain(arch) && plain(version) && version.contains('-') && from.is_none_or(plain);
+    all.then(|| [role, name, arch, version, from.unwrap_or_default()].join("\t"))
 }
 
 pub(super) fn nevra(item: &Item) -> Nevra {
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn names_that_could_be_something_else_are_not_passed_on() {
-        assert_eq!(argument("may", "a", "noarch", "1:1-1").as_deref(), Some("may\ta\tnoarch\t1:1-1"));
+        assert_eq!(argument("may", "a", "noarch", "1:1-1", None).as_deref(), Some("may\ta\tnoarch\t1:1-1\t"));
         for (name, arch, version) in [
             ("a\tb", "noarch", "1-1"),
             ("", "noarch", "1-1"),
@@ -161,7 +162,7 @@ mod tests {
             ("a", "", "1-1"),
             ("a", "x", "1"),
         ] {
-            assert_eq!(argument("may", name, arch, version), None, "{name:?} {arch:?} {version:?}");
+            assert_eq!(argument("may", name, arch, version, None), None, "{name:?} {arch:?} {version:?}");
         }
     }
 
@@ -169,9 +170,12 @@ mod tests {
     fn only_approved_items_are_jobs() {
         let mut pulled = item("lib", "1-1");
         pulled.role = Role::PulledIn { by: vec!["app".into()] };
-        let app = item("app", "1-1");
-        let args = arguments(&[&pulled, &app], |_| true).unwrap();
-        assert_eq!(args, ["may\tlib\tnoarch\t1-1", "want\tapp\tnoarch\t1-1"]);
+        let mut app = item("app", "1-1");
+        let new = item("new", "1-1");
+        app.from = Some("0-1".into());
+        let args = arguments(&[&pulled, &app, &new], |_| true).unwrap();
+        let wanted = ["may\tlib\tnoarch\t1-1\t", "want\tapp\tnoarch\t1-1\t0-1", "may\tnew\tnoarch\t1-1\t"];
+        assert_eq!(args, wanted);
     }
 
     #[test]

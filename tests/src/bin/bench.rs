@@ -1,0 +1,100 @@
+//! `make bench`: how long a scan takes beside the native tool, on the same system in the same run.
+//!
+//! Each round runs both commands, in turns first and second, so that what else the machine does falls on both. The
+//! figure is the median of the rounds' ratios; nothing here passes or fails.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use patchflock_tests::lab::base::Base;
+use patchflock_tests::lab::claim;
+use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
+use patchflock_tests::lab::door;
+use patchflock_tests::lab::root::RootDir;
+use patchflock_tests::lab::rpm::Rpm;
+
+const ROUNDS: usize = 15;
+
+fn main() -> Result<()> {
+    claim::sweep(false)?;
+    let program = door::patchflock()?;
+    apt(&program).context("apt")?;
+    dnf(&program).context("dnf")
+}
+
+fn apt(program: &std::path::Path) -> Result<()> {
+    let root = RootDir::new(&Base::debian()?)?;
+    root.use_mirror()?;
+    // What the guarded download costs is no part of a scan: everything is warm before the first round.
+    root.ok("apt-get update -q")?;
+    root.ok("DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends unattended-upgrades")?;
+    std::fs::copy(program, root.at("/usr/bin/patchflock")).context("copying patchflock")?;
+    let scan = "patchflock try";
+    pair(&root, "apt", scan, "apt-get -s dist-upgrade", "aim: at most 1.3")?;
+    pair(&root, "apt", scan, "unattended-upgrade --dry-run", "aim: below 1")
+}
+
+fn dnf(program: &std::path::Path) -> Result<()> {
+    let root = RootDir::new(&Base::rpm()?)?;
+    let mut repo = RpmRepo::new(root.at("/srv/baseos"))?;
+    let mut names = Vec::new();
+    for i in 0..40 {
+        repo.add(Rpm::new(&format!("package-{i}"), "1", "1"))?;
+        names.push(format!("package-{i}"));
+    }
+    repo.publish()?;
+    repo.attach(&root, "file:///srv/baseos")?;
+    root.ok(&format!("dnf -q -y install {}", names.join(" ")))?;
+    for (i, name) in names.iter().enumerate() {
+        let newer = repo.add(Rpm::new(name, "2", "1"))?;
+        repo.advise(Advisory::security(&format!("RLSA-2026:{i}"), "Important").fixes(&newer));
+    }
+    repo.publish()?;
+    root.ok("dnf -q makecache --refresh")?;
+    std::fs::copy(program, root.at("/usr/bin/patchflock")).context("copying patchflock")?;
+    pair(&root, "dnf", "patchflock try", "dnf -q -C check-update", "aim: at most 1.3")
+}
+
+/// Runs both commands in turns and prints the median of the ratios.
+#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+fn pair(root: &RootDir, what: &str, ours: &str, theirs: &str, aim: &str) -> Result<()> {
+    let (mut ratios, mut mine, mut other) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let (a, b) = if round % 2 == 0 {
+            let a = timed(root, ours)?;
+            (a, timed(root, theirs)?)
+        } else {
+            let b = timed(root, theirs)?;
+            (timed(root, ours)?, b)
+        };
+        // The first round warms the caches.
+        if round > 0 {
+            ratios.push(a.as_secs_f64() / b.as_secs_f64());
+            mine.push(a.as_secs_f64());
+            other.push(b.as_secs_f64());
+        }
+    }
+    println!(
+        "{what}: `{ours}` {:.0} ms, `{theirs}` {:.0} ms, ratio {:.2} (median of {ROUNDS} pairs; {aim})",
+        median(&mut mine) * 1e3,
+        median(&mut other) * 1e3,
+        median(&mut ratios)
+    );
+    Ok(())
+}
+
+fn timed(root: &RootDir, line: &str) -> Result<Duration> {
+    let started = Instant::now();
+    let out = root.run(line)?;
+    let took = started.elapsed();
+    // 3: not compliant; 100: dnf has updates. Both are answers.
+    if ![0, 3, 100].contains(&out.code) {
+        bail!("`{line}` ended with {}: {}", out.code, out.stderr_text());
+    }
+    Ok(took)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
