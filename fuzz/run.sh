@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# ./fuzz/run.sh TARGET [SECONDS] [LIBFUZZER-OPTION...]: coverage-guided fuzzing of one target. See fuzz/README.md.
+# ./fuzz/run.sh TARGET [SECONDS | FILE] [LIBFUZZER-OPTION...]: coverage-guided fuzzing of one target, or one input.
+# See fuzz/README.md.
 set -euo pipefail
+input=
+if [ -f "${2:-}" ]; then input=$(realpath "$2"); fi
 cd "$(dirname "$0")/libfuzzer"
 
 if [ $# = 0 ] || [ "$1" = --help ]; then
-    echo "Usage: fuzz/run.sh TARGET [SECONDS] [LIBFUZZER-OPTION...]   (default: 60 seconds)"
+    echo "Usage: fuzz/run.sh TARGET [SECONDS | FILE] [LIBFUZZER-OPTION...]   (default: 60 seconds)"
     echo "Targets: $(ls ../seeds | tr '\n' ' ')"
     exit 0
 fi
@@ -26,11 +29,14 @@ if [ -n "${SANITIZER:-}" ]; then flags="$flags -Zsanitizer=$SANITIZER"; fi
 RUSTFLAGS="$flags" cargo +nightly build --release --quiet --target "$triple"
 program=${CARGO_TARGET_DIR:-target}/$triple/release/patchflock-libfuzzer
 
+export PATCHFLOCK_FUZZ_TARGET=$target
+if [ -n "$input" ]; then exec "$program" "$input" "$@"; fi
+
 # The corpus grows here and is not kept in the tree; the seeds go in first.
 corpus=../corpus/$target
 mkdir -p "$corpus" ../corpus/failures
 find -L "../seeds/$target" -type f | while read -r seed; do
     cp -f "$seed" "$corpus/seed-$(sha256sum < "$seed" | cut -c1-16)"
 done
-PATCHFLOCK_FUZZ_TARGET=$target exec "$program" "$corpus" -artifact_prefix="../corpus/failures/$target-" \
+exec "$program" "$corpus" -artifact_prefix="../corpus/failures/$target-" \
     -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=8192 "$@"

@@ -122,7 +122,7 @@ fn some_damaged_seeds_are_still_accepted() {
     // Else every promise about accepted values would hold for nothing.
     let accepted = |name: &str, accepts: fn(&[u8]) -> bool| {
         let count = inputs(name, 400).iter().filter(|i| accepts(i)).count();
-        assert!(count > 20, "{name}: {count} inputs are accepted");
+        assert!(count > 10, "{name}: {count} inputs are accepted");
     };
     accepted("document", |i| patchflock_baselines::document::parse("x", i).is_ok());
     accepted("updateinfo", |i| patchflock_machine::pm::dnf::fuzzing::updateinfo(i, 1 << 20, &[]).is_ok());
