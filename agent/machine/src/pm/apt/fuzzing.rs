@@ -13,8 +13,11 @@ use crate::pm::Progress;
 /// A refusal: place, and what was found there.
 pub type Refused = (String, String);
 
-/// Offers of the wanted names in a package index: name, architecture, version, phased percentage.
-pub fn packages(index: &[u8], wanted: &[&str]) -> Result<Vec<(String, String, String, Option<u8>)>, String> {
+/// One offer of an index: name, architecture, version, phased percentage.
+pub type Offered = (String, String, String, Option<u8>);
+
+/// Offers of the wanted names in a package index.
+pub fn packages(index: &[u8], wanted: &[&str]) -> Result<Vec<Offered>, String> {
     let wanted: HashSet<String> = wanted.iter().map(|w| (*w).to_owned()).collect();
     let offers = lists::offers(index, &wanted)?;
     Ok(offers.into_iter().map(|o| (o.name, o.arch, o.version, o.phased)).collect())

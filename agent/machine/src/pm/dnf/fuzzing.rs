@@ -18,6 +18,9 @@ use crate::pm::PmError;
 /// An exact version: name, architecture, `[epoch:]version-release`.
 pub type Exact = (String, String, String);
 
+/// What a scan found: installed, offered, and what dnf would do.
+pub type Scanned = (Vec<Installed>, Vec<Candidate>, Vec<NativeUpgrade>);
+
 /// Advisories of the wanted versions in an updateinfo.xml, packed or not, of which at most `cap` bytes are read.
 pub fn updateinfo(bytes: &[u8], cap: u64, wanted: &[Exact]) -> Result<Vec<(Exact, Advisory)>, String> {
     let wanted: HashSet<Nevra> = wanted.iter().map(nevra).collect();
@@ -49,7 +52,7 @@ pub fn repomd(bytes: &[u8]) -> Result<Option<String>, String> {
 }
 
 /// What the scan makes of the script's output; the first line that is not JSON ends it.
-pub fn script(stdout: &[u8]) -> Result<(Vec<Installed>, Vec<Candidate>, Vec<NativeUpgrade>), String> {
+pub fn script(stdout: &[u8]) -> Result<Scanned, String> {
     let lines = stdout.split(|b| *b == b'\n').filter(|l| !l.is_empty());
     let facts = lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
     scan::of_facts(&Said { facts, words: String::new() }).map_err(|e: PmError| e.to_string())

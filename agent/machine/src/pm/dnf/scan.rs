@@ -115,7 +115,7 @@ fn raw(what: &str, said: &Said) -> Result<Raw, PmError> {
 }
 
 /// What the script's facts become in an inventory when no advisory is known: the door of the fuzz target.
-pub(super) fn of_facts(said: &Said) -> Result<(Vec<Installed>, Vec<Candidate>, Vec<NativeUpgrade>), PmError> {
+pub(super) fn of_facts(said: &Said) -> Result<super::fuzzing::Scanned, PmError> {
     let raw = raw("the scan script", said)?;
     let none = Advisories::new();
     Ok((installed(&raw, &none), candidates(&raw, &none, false), native(&raw)))
