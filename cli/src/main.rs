@@ -29,8 +29,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, everything else is a usage error: the operator's input.
-            let code = if e.use_stderr() { 1 } else { 0 };
-            e.print().ok();
+            let code = match (e.use_stderr(), e.print()) {
+                (true, _) => 1,
+                (false, Err(e)) if e.kind() != std::io::ErrorKind::BrokenPipe => 2,
+                (false, _) => 0,
+            };
             return ExitCode::from(code);
         }
     };
@@ -46,11 +49,10 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Verdict, Failure> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let now = chrono::Utc::now();
-    let machine = &cli.machine;
     match cli.command {
-        Command::Try(args) => look::try_machine(machine, &args, now),
-        Command::Once(args) => once::once(machine, &args, now),
-        Command::Inventory(args) => look::inventory(machine, &args, now),
+        Command::Try(args) => look::try_machine(&args, now),
+        Command::Once(args) => once::once(&args, now),
+        Command::Inventory(args) => look::inventory(&args, now),
         Command::Evaluate(args) => look::evaluate(&args, now),
         Command::Window(args) => tools::window(&args, now),
         Command::Import(args) => tools::import(&args),
