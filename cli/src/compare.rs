@@ -91,6 +91,9 @@ fn line(tool: &str, native: &NativeUpgrade, ours: Option<&Decision>) -> (Kind, S
         (NativeAction::Upgrade, Some(d)) => {
             (Kind::OtherVersion, format!("{tool} takes {to}, the baseline {}", d.version))
         }
+        (NativeAction::Install, None) if ours.is_some() => {
+            (Kind::OnlyNative, format!("{tool} installs {to}, the baseline nothing ({word})"))
+        }
         (NativeAction::Upgrade, None) => {
             (Kind::OnlyNative, format!("{tool} takes {to}, the baseline nothing ({word})"))
         }

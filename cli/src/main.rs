@@ -17,6 +17,7 @@ mod once;
 mod record;
 mod tools;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,15 +30,23 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, everything else is a usage error: the operator's input.
-            let code = match (e.use_stderr(), e.print()) {
-                (true, _) => 1,
-                (false, Err(e)) if e.kind() != std::io::ErrorKind::BrokenPipe => 2,
-                (false, _) => 0,
-            };
-            return ExitCode::from(code);
+            if e.use_stderr() {
+                e.print().ok();
+                return ExitCode::from(1);
+            }
+            // On a terminal clap's own colours; elsewhere through our door, which notices a full disk.
+            if std::io::stdout().is_terminal() {
+                e.print().ok();
+                return ExitCode::SUCCESS;
+            }
+            return ended(output::data(&e.to_string()).map(|()| Verdict::Fine).map_err(Failure::from));
         }
     };
-    match run(cli) {
+    ended(run(cli))
+}
+
+fn ended(result: Result<Verdict, Failure>) -> ExitCode {
+    match result {
         Ok(verdict) => ExitCode::from(verdict.code()),
         Err(failure) => {
             output::talk(&failure.to_string());

@@ -93,9 +93,10 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
             path.display(),
             found.join(", ")
         ))),
-        (None, _) if found.is_empty() => {
-            Err(Failure::operator(format!("{}: no document of kind PatchBaseline in it", path.display())))
-        }
+        (None, _) if found.is_empty() => Err(Failure::operator(format!(
+            "{}: no document of kind PatchBaseline in it; name a baseline, or leave out -f for the predefined one",
+            path.display()
+        ))),
         (None, _) => Err(Failure::operator(format!(
             "{}: this machine is {os}, and the file holds only {}; choose a baseline for {os}",
             path.display(),
@@ -134,8 +135,11 @@ pub(crate) fn inventory(path: &Path) -> Result<Inventory, Failure> {
         {
             return other_format(path, format);
         }
+        // The place comes first, as in the messages about documents; serde says it at the end.
+        let what = e.to_string();
+        let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
         Failure::operator(format!(
-            "{}:{}:{}: not an inventory: {e}; make one with `patchflock inventory`",
+            "{}:{}:{}: not an inventory: {what}; make one with `patchflock inventory`",
             path.display(),
             e.line(),
             e.column()

@@ -15,6 +15,8 @@ use crate::blame::{Failure, Verdict};
 use crate::output::Table;
 use crate::{output, policy};
 
+/// Date on the man pages: when the command line last changed for its users.
+const MAN_DATE: &str = "2026-11-24";
 /// A weekday helps to see a wrong schedule at once.
 const DAY_AND_TIME: &str = "%a %Y-%m-%d %H:%M %Z";
 
@@ -76,8 +78,8 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Verdict, Failure> {
     let bytes = policy::read_document(file)?;
     let imported = document::import_aws(&file.display().to_string(), &bytes)
         .map_err(|found| policy::problems(&bytes, &found))?;
-    for note in &imported.notes {
-        output::talk(&format!("note: {note}"));
+    if !imported.notes.is_empty() {
+        output::talk(document::render(&String::from_utf8_lossy(&bytes), &imported.notes).trim_end());
     }
     output::data(&document::to_yaml(&imported.document))?;
     Ok(Verdict::Fine)
@@ -94,8 +96,10 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
                 }
             }
             Err(Failure::Operator(e)) => {
-                output::talk(&format!("{}: {e}", file.display()));
-                wrong.push(file.display().to_string());
+                let (file, what) = (file.display().to_string(), e.to_string());
+                // What could not be read at all is named already.
+                output::talk(&if what.starts_with(&file) { what } else { format!("{file}: {what}") });
+                wrong.push(file);
             }
             Err(ours) => return Err(ours),
         }
@@ -186,8 +190,23 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
 pub(crate) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
     let dir = &args.directory;
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-    clap_mangen::generate_to(Cli::command(), dir)
-        .with_context(|| format!("writing man pages into {}", dir.display()))?;
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    pages(program, dir).with_context(|| format!("writing man pages into {}", dir.display()))?;
     output::talk(&format!("man pages written to {}; read one with `man -l`", dir.display()));
     Ok(Verdict::Fine)
+}
+
+/// One page for a command, and one for each command below it.
+fn pages(command: clap::Command, dir: &std::path::Path) -> std::io::Result<()> {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()).cloned() {
+        pages(below.disable_help_subcommand(true), dir)?;
+    }
+    clap_mangen::Man::new(command)
+        // Without a date the roff line loses a field. A fixed one keeps the pages the same until the text changes.
+        .date(MAN_DATE)
+        .source(concat!("patchflock ", env!("CARGO_PKG_VERSION")))
+        .manual("Patchflock Manual")
+        .generate_to(dir)
+        .map(drop)
 }

@@ -107,3 +107,32 @@ fn the_chosen_version_stands_even_if_a_newer_one_is_offered() {
     );
     assert_eq!(lines, ["OtherVersion jq: apt takes 3, the baseline 2"]);
 }
+
+#[test]
+fn a_kernel_that_is_not_approved_yet_is_named_with_its_verdict() {
+    let lines =
+        compared(vec![native("kernel", "6", NativeAction::Install)], vec![decision("kernel", "6", false)]);
+    assert_eq!(lines, ["OnlyNative kernel: apt installs 6, the baseline nothing (not matched)"]);
+}
+
+/// What `apt list --upgradable` printed on the machine of the fixture: `name/suites version arch [...]`.
+#[test]
+fn every_line_of_apt_list_is_accounted_for() {
+    let inventory: Inventory =
+        serde_json::from_str(include_str!("../../../tests/testdata/cli/apt.json")).unwrap();
+    let baseline = patchflock_baselines::predefined::named("predefined-debian").unwrap().baseline().unwrap();
+    let at = "2026-11-25T00:00:00Z".parse().unwrap();
+    let evaluation = patchflock_baselines::approval::evaluate(&baseline, &inventory, at).unwrap();
+    let lines = compare(&inventory, &evaluation, "apt");
+    let listed = include_str!("../../../tests/testdata/cli/apt-list-upgradable.txt");
+    let mut seen = 0;
+    for line in listed.lines().filter(|l| l.contains('/')) {
+        let name = line.split('/').next().unwrap();
+        let version = line.split(' ').nth(1).unwrap();
+        let answer = lines.iter().find(|d| d.name == name).unwrap_or_else(|| panic!("no answer to {line}"));
+        assert!(answer.explanation.contains(version), "{line} is answered by {}", answer.explanation);
+        assert!(evaluation.decisions.iter().any(|d| d.name == name && d.version == version), "{line}");
+        seen += 1;
+    }
+    assert!(seen > 5 && seen == lines.len(), "{seen} lines of apt, {} of ours", lines.len());
+}
