@@ -154,7 +154,8 @@ pub(crate) fn compliance(compliance: &NodeCompliance) -> String {
             parts.push(format!("{n} {word}"));
         }
     }
-    let mut text = format!("compliance: {} ({})\n", status_word(compliance.status), parts.join(", "));
+    let head = format!("{} ({})", status_word(compliance.status), parts.join(", "));
+    let mut text = paragraph("compliance: ", &head);
     for note in &compliance.notes {
         text += &paragraph("  ", note);
     }

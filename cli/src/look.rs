@@ -82,7 +82,7 @@ fn show(
             String::new(),
             decisions::decisions(inventory, &evaluation, all),
             String::new(),
-            decisions::summary(&evaluation) + "\n",
+            output::paragraph("", &decisions::summary(&evaluation)),
             decisions::compliance(&compliance),
             comparison(inventory, &differences, tool),
         ]
@@ -111,11 +111,12 @@ fn show(
 /// The differences from the native tool; what is the same is only counted.
 fn comparison(inventory: &Inventory, differences: &[Difference], tool: &str) -> String {
     let same = differences.iter().filter(|d| d.kind == Kind::Same).count();
-    let mut text = format!(
-        "\ncompared with {tool}: the same for {}, different for {}\n",
+    let head = format!(
+        "compared with {tool}: the same for {}, different for {}",
         output::count(same, "package", "packages"),
         output::count(differences.len() - same, "package", "packages")
     );
+    let mut text = format!("\n{}", output::paragraph("", &head));
     for difference in differences.iter().filter(|d| d.kind != Kind::Same) {
         let sign = match difference.kind {
             Kind::OnlyNative => '-',

@@ -27,16 +27,16 @@ use talk::Talk;
 
 /// `patchflock once`.
 pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
-    if !once.dry_run && !is_root() {
-        return Err(Failure::operator(
-            "once installs packages and needs root: run it with sudo, or add --dry-run to look only",
-        ));
-    }
     // Before anything is touched: repairing and refreshing change the machine too.
     if !once.dry_run && !once.yes && !std::io::stdin().is_terminal() {
         return Err(Failure::operator(
             "nobody is there to confirm the plan (standard input is no terminal), so nothing was done: add --yes to \
              install without asking, or --dry-run to look only",
+        ));
+    }
+    if !once.dry_run && !is_root() {
+        return Err(Failure::operator(
+            "once installs packages and needs root: run it with sudo, or add --dry-run to look only",
         ));
     }
     let machine = Machine::open(&once.machine, now)?;
