@@ -86,9 +86,6 @@ mod tests {
     fn a_failure_tells_its_causes_one_per_line() {
         let e = anyhow::anyhow!("No space left on device").context("writing /var/lib/patchflock/runs");
         let text = Failure::Ours(e).to_string();
-        assert_eq!(
-            text,
-            "patchflock: writing /var/lib/patchflock/runs\n  because: No space left on device"
-        );
+        assert_eq!(text, "patchflock: writing /var/lib/patchflock/runs\n  because: No space left on device");
     }
 }

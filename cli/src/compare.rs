@@ -67,7 +67,8 @@ fn line(tool: &str, native: Option<&NativeUpgrade>, ours: Option<&Decision>) -> 
     let chosen = ours.filter(|d| d.chosen);
     let word = ours.map_or("no update of an installed package", verdict_word);
     let Some(native) = native else {
-        return chosen.map(|d| (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} does nothing", d.version)));
+        return chosen
+            .map(|d| (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} does nothing", d.version)));
     };
     let line = match (native.action, chosen) {
         (NativeAction::Upgrade, Some(d)) if native.to == d.version => {
@@ -79,14 +80,19 @@ fn line(tool: &str, native: Option<&NativeUpgrade>, ours: Option<&Decision>) -> 
         (NativeAction::Upgrade, None) => {
             (Kind::OnlyNative, format!("{tool} takes {}, the baseline nothing ({word})", native.to))
         }
-        (NativeAction::Install, _) => {
-            (Kind::OnlyNative, format!("{tool} installs {} newly; here only if an approved patch needs it", native.to))
-        }
+        (NativeAction::Install, _) => (
+            Kind::OnlyNative,
+            format!("{tool} installs {} newly; here only if an approved patch needs it", native.to),
+        ),
         (NativeAction::Remove, _) => {
             (Kind::OnlyNative, format!("{tool} removes {}; a baseline never removes", native.from))
         }
         (NativeAction::KeptBack | NativeAction::Deferred, Some(d)) => {
-            let why = if native.action == NativeAction::Deferred { "defers it by phasing" } else { "keeps it back" };
+            let why = if native.action == NativeAction::Deferred {
+                "defers it by phasing"
+            } else {
+                "keeps it back"
+            };
             (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} {why}", d.version))
         }
         (NativeAction::KeptBack | NativeAction::Deferred, None) => {

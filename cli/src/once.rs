@@ -61,7 +61,9 @@ pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> R
         Some(list) => {
             let listed = approval::evaluate_override_list(list, &inventory, now);
             for id in &listed.without_match {
-                talk.line(&format!("the install-override list names {id}, and nothing offered here matches it"));
+                talk.line(&format!(
+                    "the install-override list names {id}, and nothing offered here matches it"
+                ));
             }
             // What the list names is installed whatever the baseline says, its rejections included.
             let open = Baseline { rejected_patches: Vec::new(), ..baseline.clone() };
@@ -181,7 +183,9 @@ fn nothing_done(
 
 fn confirmed(plan: &Plan) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::operator("nobody is there to confirm the plan: add --yes, or --dry-run to look only"));
+        return Err(Failure::operator(
+            "nobody is there to confirm the plan: add --yes, or --dry-run to look only",
+        ));
     }
     let n = output::count(plan.items.len(), "package", "packages");
     output::talk(&format!("Change {n} as shown? [y/N] "));
@@ -224,7 +228,8 @@ fn uninterrupted() -> Result<Arc<AtomicBool>, Failure> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("guarding the transaction from signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .context("guarding the transaction from signals")?;
     }
     Ok(stop)
 }

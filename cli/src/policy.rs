@@ -75,9 +75,7 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
     let Some(path) = &args.baseline else {
         let shipped = predefined::default_for(os)
             .ok_or_else(|| Failure::operator(format!("no predefined baseline for {os}; name one with -f")))?;
-        return shipped
-            .baseline()
-            .map_err(|found| problems(shipped.yaml.as_bytes(), &found));
+        return shipped.baseline().map_err(|found| problems(shipped.yaml.as_bytes(), &found));
     };
     let mut baselines = Vec::new();
     for document in documents(path)? {
@@ -85,7 +83,8 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
             baselines.push(b);
         }
     }
-    let found: Vec<String> = baselines.iter().map(|b| format!("{} for {}", b.name, b.operating_system)).collect();
+    let found: Vec<String> =
+        baselines.iter().map(|b| format!("{} for {}", b.name, b.operating_system)).collect();
     let mut fitting: Vec<Baseline> = baselines.into_iter().filter(|b| b.operating_system == os).collect();
     match (fitting.pop(), fitting.is_empty()) {
         (Some(one), true) => Ok(one),

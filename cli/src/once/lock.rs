@@ -25,8 +25,6 @@ pub(super) fn take(root: &Root) -> Result<File, Failure> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Failure::operator(
             "another patchflock operation is running on this machine; try again when it has finished",
         )),
-        Err(e) => {
-            Err(anyhow::Error::from(e).context(format!("locking {}", path.display())).into())
-        }
+        Err(e) => Err(anyhow::Error::from(e).context(format!("locking {}", path.display())).into()),
     }
 }

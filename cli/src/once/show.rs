@@ -64,7 +64,11 @@ pub(super) fn result(record: &Record) -> String {
         if !failed.is_empty() {
             let mut table = table(&["FAILED", "VERSION", "WHY"]);
             for (target, why) in failed {
-                table.add_row([Cell::new(&target.name).fg(Color::Red), Cell::new(&target.version), Cell::new(why)]);
+                table.add_row([
+                    Cell::new(&target.name).fg(Color::Red),
+                    Cell::new(&target.version),
+                    Cell::new(why),
+                ]);
             }
             text += &rendered(&table);
         }

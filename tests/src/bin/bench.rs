@@ -27,7 +27,9 @@ fn apt(program: &std::path::Path) -> Result<()> {
     root.use_mirror()?;
     // What the guarded download costs is no part of a scan: everything is warm before the first round.
     root.ok("apt-get update -q")?;
-    root.ok("DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends unattended-upgrades")?;
+    root.ok(
+        "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends unattended-upgrades",
+    )?;
     std::fs::copy(program, root.at("/usr/bin/patchflock")).context("copying patchflock")?;
     let scan = "patchflock try";
     pair(&root, "apt", scan, "apt-get -s dist-upgrade", "aim: at most 1.3")?;
