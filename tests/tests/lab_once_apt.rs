@@ -172,7 +172,8 @@ fn an_override_list_installs_what_it_names_and_the_baseline_still_judges() {
     site.publish(SECURITY, [Deb::new("rejected", "1.1"), Deb::new("approved", "1.1")]).unwrap();
     let baseline =
         site.baseline("  rejected_patches: [rejected]\n  rejected_patches_action: BLOCK\n").unwrap();
-    let list = "patches:\n  - id: rejected\n  - id: plain\n    title: '1.1'\n  - id: nowhere\n";
+    let list =
+        "patches:\n  - id: rejected.all\n  - id: plain.all\n    title: plain.all:1.1\n  - id: nowhere.all\n";
     site.root.write("/root/list.yaml", list).unwrap();
     let args = ["once", "-f", baseline, "--yes", "-o", "json", "--install-override-list", "/root/list.yaml"];
     let out = site.patchflock(args).unwrap();
@@ -180,7 +181,7 @@ fn an_override_list_installs_what_it_names_and_the_baseline_still_judges() {
     let now = site.installed().unwrap();
     let states = ["rejected", "plain", "approved"].map(|n| now[n].as_str());
     assert_eq!(states, ["1.1 installed", "1.1 installed", "1.0 installed"], "{}", said(&out));
-    assert!(out.stderr_text().contains("names nowhere"), "{}", said(&out));
+    assert!(out.stderr_text().contains("names nowhere.all"), "{}", said(&out));
     assert_eq!(out.code, 3);
     assert_eq!(state(&record["after"], "rejected"), "INSTALLED_REJECTED");
     assert_eq!(state(&record["after"], "plain"), "INSTALLED_OTHER");

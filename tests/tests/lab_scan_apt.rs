@@ -145,7 +145,7 @@ fn genuine_security_updates_are_listed_as_apt_lists_them() {
 #[test]
 fn holds_pins_phases_backports_and_strange_versions_are_seen_as_apt_sees_them() {
     let old = |name: &str| Deb::new(name, "1.0");
-    let names = ["free", "two", "held", "lower", "never", "full", "zero", "back", "needy", "local"];
+    let names = ["free", "two", "held", "lower", "never", "full", "zero", "urgent", "back", "needy", "local"];
     let epoch = Deb::new("epoch", "1:0.9~rc1-1");
     let mut site = Site::new(names.iter().map(|n| old(n)).chain([epoch])).unwrap();
     site.root.ok("apt-mark hold held").unwrap();
@@ -155,7 +155,16 @@ fn holds_pins_phases_backports_and_strange_versions_are_seen_as_apt_sees_them() 
             "Package: lower\nPin: version 1.1\nPin-Priority: 1001\n\nPackage: never\nPin: release *\nPin-Priority: -1\n",
         )
         .unwrap();
-    site.publish(MAIN, [Deb::new("two", "1.1"), Deb::new("lower", "1.1")]).unwrap();
+    site.publish(
+        MAIN,
+        [
+            Deb::new("two", "1.1"),
+            Deb::new("lower", "1.1"),
+            Deb::new("full", "1.1").phased(100),
+            Deb::new("zero", "1.1").phased(0),
+        ],
+    )
+    .unwrap();
     site.publish(
         SECURITY,
         [
@@ -164,8 +173,7 @@ fn holds_pins_phases_backports_and_strange_versions_are_seen_as_apt_sees_them() 
             Deb::new("held", "1.1"),
             Deb::new("lower", "1.2"),
             Deb::new("never", "1.1"),
-            Deb::new("full", "1.1").phased(100),
-            Deb::new("zero", "1.1").phased(0),
+            Deb::new("urgent", "1.1").phased(0),
             // Newer than the release candidate that is installed, older than the number suggests.
             Deb::new("epoch", "1:0.9-1"),
             Deb::new("epoch", "7.0-1"),
@@ -187,7 +195,7 @@ fn holds_pins_phases_backports_and_strange_versions_are_seen_as_apt_sees_them() 
     // An epoch outweighs every number after it.
     assert!(candidate(&inventory, "epoch", "1:0.9-1").is_some());
     assert!(candidate(&inventory, "epoch", "7.0-1").is_none());
-    // A system in a chroot takes part in no phasing, unless it is told to: then apt defers, and so do we.
+    // apt takes no part in phasing inside a chroot, unless it is told to: then it defers what is no security fix.
     assert_eq!(candidate(&inventory, "full", "1.1").unwrap()["phased"]["deferred"], false);
     site.root
         .write("/etc/apt/apt.conf.d/96phased", "APT::Get::Never-Include-Phased-Updates \"1\";\n")
@@ -195,7 +203,8 @@ fn holds_pins_phases_backports_and_strange_versions_are_seen_as_apt_sees_them() 
     let inventory = site.inventory().unwrap();
     assert_same_as_apt(&site.root, &inventory);
     let deferred = |name: &str| candidate(&inventory, name, "1.1").unwrap()["phased"]["deferred"].clone();
-    assert_eq!((deferred("full"), deferred("zero")), (false.into(), true.into()));
+    let all = ["full", "zero", "urgent"].map(deferred);
+    assert_eq!(all, [false.into(), true.into(), Value::Bool(false)]);
 }
 
 /// A second repository, as backports are: nothing from it unless it is asked for.
@@ -299,7 +308,7 @@ fn a_source_that_fails_to_refresh_is_told_and_the_rest_is_still_scanned_and_patc
     site.root.ok(site::UPDATE).unwrap();
     type Break = fn(&mut Site);
     let faults: [(&str, Break); 6] = [
-        ("404", |s| s.server.fault(SECURITY, Fault::Status(404))),
+        ("no longer has a Release file", |s| s.server.fault(SECURITY, Fault::Status(404))),
         ("", |s| s.server.fault(&format!("{SECURITY}/InRelease"), Fault::Truncate)),
         ("", |s| s.server.fault(SECURITY, Fault::Hangup)),
         // apt's own time limit: two seconds here, thirty by default.
