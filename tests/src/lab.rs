@@ -22,6 +22,7 @@ pub mod dnf;
 pub mod http;
 pub mod key;
 pub mod rpm;
+pub mod site;
 
 pub mod claim;
 pub mod door;

@@ -72,10 +72,11 @@ pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
             .map(|l| l.trim())
             .filter(|l| !l.is_empty())
             .collect();
-        // Both streams of the child meet here and may be a line apart: another package's start is no reason.
-        let another =
-            |w: &str| ["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| w.starts_with(s));
-        words.retain(|w| !another(w) || w.contains(name.as_str()));
+        // What dpkg is about to do is no reason, least of all for another package: both streams of the child meet
+        // here and may be a line apart.
+        words.retain(|w| {
+            !["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| w.starts_with(s))
+        });
         words.push(reason);
         words.retain(|w| !w.is_empty());
         found.insert(name, words.join(" | ").chars().take(1500).collect());

@@ -50,15 +50,11 @@ impl Preferences {
     pub(super) fn over(&self, apt_get: Command) -> Command {
         let path = self.file.path();
         let inside = path.strip_prefix(self.root.dir()).unwrap_or(path);
-        apt_get.args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())]).args([
-            "-o",
-            "Dir::Etc::PreferencesParts=/dev/null",
-            // The closure is what is needed; a recommendation is not.
-            "-o",
-            "APT::Install-Recommends=false",
-            "-o",
-            "APT::Default-Release=",
-        ])
+        apt_get
+            .args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())])
+            .args(["-o", "Dir::Etc::PreferencesParts=/dev/null", "-o", "APT::Default-Release="])
+            // Phasing was heeded when the versions were chosen; whoever asked for exactly this one gets it.
+            .args(super::scan::PHASED_TOO)
     }
 }
 
