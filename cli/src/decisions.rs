@@ -194,3 +194,6 @@ pub(crate) fn noncompliant(compliance: &NodeCompliance) -> String {
 pub(crate) fn enum_word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
