@@ -34,6 +34,12 @@ impl Failure {
         Self::Operator(anyhow::anyhow!("{message}"))
     }
 
+    /// The causes in one line, for records.
+    pub(crate) fn cause(&self) -> String {
+        let (Self::Operator(e) | Self::Ours(e)) = self;
+        format!("{e:#}")
+    }
+
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Operator(_) => 1,

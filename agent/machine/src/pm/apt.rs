@@ -3,6 +3,8 @@
 //! Works with apt 2.2 and later, on the running system and on one in a directory. A scan needs no root.
 
 mod dpkg_log;
+#[doc(hidden)]
+pub mod fuzzing;
 mod install;
 mod lists;
 mod lock;

@@ -74,7 +74,8 @@ fn split_name(name: &str) -> Option<(String, Option<String>)> {
         Some((name, arch)) => (name, Some(arch.to_owned())),
         None => (name, None),
     };
-    (!name.is_empty()).then(|| (name.to_owned(), arch))
+    let whole = !name.is_empty() && arch.as_deref() != Some("");
+    whole.then(|| (name.to_owned(), arch))
 }
 
 /// `name[:arch] [old] (new Origin:1/suite, Other:2/suite [arch]) [what it needs]`.
@@ -92,6 +93,9 @@ fn inst(rest: &str) -> Option<Step> {
     let rest = rest.get(..rest.find("])")?)?;
     let (to, rest) = rest.split_once(' ')?;
     let arch = rest.rsplit_once('[').map(|(_, a)| a.to_owned()).or(named_arch);
+    if arch.as_deref() == Some("") {
+        return None;
+    }
     Some(Step { name, arch, from, to: Some(to.to_owned()) })
 }
 

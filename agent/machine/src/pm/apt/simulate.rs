@@ -106,7 +106,7 @@ impl Search<'_> {
             .args(SIMULATE)
             // The administrator's wish to remove what is unused would meet --no-remove and refuse everything.
             .args(["-y", "--no-remove", "-o", "APT::Get::AutomaticRemove=false"])
-            .args(["--only-upgrade", "install", "--"])
+            .args(["--only-upgrade", "--no-install-recommends", "install", "--"])
             .args(names)
             .run()?;
         if !out.success() {

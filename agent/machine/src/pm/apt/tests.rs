@@ -61,6 +61,15 @@ fn a_step_that_is_not_understood_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_step_without_an_architecture_behind_its_colon_is_refused() {
+    // Else it would be a change of a package of no architecture, which nothing can be compared with.
+    for line in ["Remv gone: [3]", "Inst new: (1 X:1/y [amd64])", "Inst new (1 X:1/y [])"] {
+        let (place, found) = output::parse(&format!("{line}\n")).unwrap_err();
+        assert_eq!((place.as_str(), found.as_str()), ("line 1", line));
+    }
+}
+
+#[test]
 fn policy_gives_candidate_and_priorities() {
     for text in [captured!("apt-2.6.2-policy.txt"), captured!("apt-3.0.4-policy.txt")] {
         let found = policy::parse(text).unwrap();
@@ -190,6 +199,13 @@ fn dpkg_blames_a_package_with_the_lines_that_lead_there() {
     assert_eq!(dpkg_log::errors(meeting)["two"], "no disk | second");
     assert_eq!(found["broken"], "no database | installed script returned 1");
     assert_eq!(found["bad"], "no | new script returned 3");
+}
+
+#[test]
+fn a_log_of_nothing_but_blame_is_read_in_linear_time() {
+    // Quadratic, this takes minutes.
+    let log: String = (0..20_000).map(|n| format!("dpkg: error processing package p{n} (--x):\n")).collect();
+    assert_eq!(dpkg_log::errors(&log).len(), 20_000);
 }
 
 fn item(name: &str, to: &str) -> Item {
