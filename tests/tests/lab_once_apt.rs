@@ -225,3 +225,46 @@ fn the_words_of_apt_are_understood_whatever_the_language_of_the_user() {
     assert!(out.code == 3 && site.installed().unwrap()["tool"] == "1.1 installed", "{}", said(&out));
     assert!(out.stdout_text().contains("held: kept 1.1: "), "{}", said(&out));
 }
+
+#[test]
+fn nothing_in_the_administrators_apt_conf_makes_a_run_do_more_than_its_plan() {
+    let old = |n: &str| Deb::new(n, "1.0").conffile(&format!("/etc/{n}.conf"), "old\n");
+    let mut site = Site::new(["tool", "unused", "kept"].map(old)).unwrap();
+    let new = |n: &str| Deb::new(n, "1.1").conffile(&format!("/etc/{n}.conf"), "new\n");
+    site.publish(SECURITY, [new("tool"), new("kept").depends("nowhere")]).unwrap();
+    site.root.ok("apt-mark auto unused && echo mine > /etc/tool.conf").unwrap();
+    let wild = "APT::Get::AutomaticRemove \"true\";\nAPT::Get::Purge \"true\";\nquiet \"2\";\n\
+                APT::Get::Only-Upgrade \"true\";\nAPT::Get::Show-Upgraded \"false\";\nAPT::Get::Assume-Yes \"true\";\n\
+                DPkg::Options { \"--force-confnew\"; };\n\
+                APT::Get::force-yes \"false\";\nDPkg::Use-Pty \"true\";\nAPT::Color \"always\";\n";
+    let quiet = site.inventory().unwrap();
+    site.root.write("/etc/apt/apt.conf.d/99wild", wild).unwrap();
+    let before = site.installed().unwrap();
+    let inventory = site.inventory().unwrap();
+    let native = |inventory: &Value| {
+        let all = inventory["native"].as_array().unwrap().clone();
+        all.into_iter().filter(|n| n["action"] != "remove").collect::<Vec<_>>()
+    };
+    assert_eq!(native(&inventory), native(&quiet));
+    let out = site.patchflock(["once", "--yes"]).unwrap();
+    let changed = difference(&before, &site.installed().unwrap());
+    assert_eq!(changed, BTreeMap::from([("tool".to_owned(), "1.1 installed".to_owned())]), "{}", said(&out));
+    assert_eq!(out.code, 3, "{}", said(&out));
+    assert_eq!(site.root.read("/etc/tool.conf").unwrap(), "mine\n", "{}", said(&out));
+    assert!(out.stdout_text().contains("your version of /etc/tool.conf was kept"), "{}", said(&out));
+}
+
+#[test]
+fn an_update_that_would_remove_something_is_left_out_and_said_so() {
+    let old = |n: &str| Deb::new(n, "1.0");
+    let mut site = Site::new(["greedy", "victim", "tool"].map(old)).unwrap();
+    let greedy = Deb::new("greedy", "1.1").field("Conflicts", "victim");
+    site.publish(SECURITY, [greedy, Deb::new("tool", "1.1")]).unwrap();
+    let out = site.patchflock(["once", "--yes"]).unwrap();
+    assert_eq!(out.code, 3, "{}", said(&out));
+    let now = site.installed().unwrap();
+    let states = ["greedy", "victim", "tool"].map(|n| now[n].as_str());
+    assert_eq!(states, ["1.0 installed", "1.0 installed", "1.1 installed"]);
+    assert!(out.stdout_text().contains("held: greedy 1.1: "), "{}", said(&out));
+    assert!(out.stdout_text().contains("it would remove victim"), "{}", said(&out));
+}

@@ -60,6 +60,8 @@ fn sound(site: &Site) {
 
 #[test]
 fn scripts_that_fail_are_named_and_the_rest_is_installed() {
+    // The name of a cached file has no colon in it.
+    let aeon = |version: &str| Deb::new("aeon", version);
     let scripts = [
         ("after", "postinst", "echo 'no database to be found' >&2; exit 1"),
         ("before", "preinst", "echo 'this processor is too old' >&2; exit 1"),
@@ -67,10 +69,11 @@ fn scripts_that_fail_are_named_and_the_rest_is_installed() {
     // A prerm belongs to the version that goes: the old one refuses, then the new one is asked and refuses as well.
     let refuse = "echo 'still in use' >&2; exit 1";
     let stuck = old("stuck").script("prerm", refuse);
-    let mut site = Site::new([old("after"), old("before"), old("good"), stuck]).unwrap();
+    let mut site = Site::new([aeon("2:1.0"), old("after"), old("before"), old("good"), stuck]).unwrap();
     let bad = scripts.iter().map(|(name, script, body)| new(name).script(script, body));
     let stuck = new("stuck").script("prerm", refuse);
-    site.publish(SECURITY, bad.chain([new("good"), stuck])).unwrap();
+    site.publish(SECURITY, bad.chain([aeon("2:1.1").script("postinst", "exit 1"), new("good"), stuck]))
+        .unwrap();
     let out = once(&site);
     assert_eq!(out.code, 3, "{}", said(&out));
     let record = site::json(&out).unwrap();
@@ -80,6 +83,9 @@ fn scripts_that_fail_are_named_and_the_rest_is_installed() {
         assert!(patch["reason"].as_str().unwrap().contains(why), "{patch}");
     }
     assert_eq!(patch(&record["after"], "good")["state"], "INSTALLED");
+    let outcomes = record["report"]["outcomes"].as_array().unwrap();
+    let aeon = outcomes.iter().find(|o| o["target"]["name"] == "aeon").unwrap();
+    assert!(aeon.to_string().contains("taken back to 2:1.0"), "{aeon}");
     // The old versions of what failed are in the cache, so nothing is left half done.
     assert_eq!(
         states(&site, &["good", "after", "before"]),
@@ -269,4 +275,51 @@ fn a_killed_patchflock_leaves_a_transaction_that_the_next_run_waits_for_or_repai
     assert!(out.stderr_text().contains("was interrupted"), "{}", said(&out));
     assert_eq!(states(&site, &["hang", "zebra"]), ["1.1 installed", "1.1 installed"]);
     sound(&site);
+}
+
+#[test]
+fn the_lock_of_another_program_is_waited_for_as_long_as_apt_is_told_to_wait() {
+    let site = hanging();
+    site.root.write("/hang", "").unwrap();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| site.root.run("apt-get install -y hang"));
+        let waited = site.wait_for_script("hang").map(|()| {
+            site.root.write("/etc/apt/apt.conf.d/95wait", "DPkg::Lock::Timeout \"1\";\n").unwrap();
+            let refused = once(&site);
+            site.root.write("/etc/apt/apt.conf.d/95wait", "DPkg::Lock::Timeout \"100\";\n").unwrap();
+            (refused, scope.spawn(|| once(&site)))
+        });
+        std::fs::remove_file(site.root.at("/hang")).unwrap();
+        let (refused, patient) = waited.unwrap();
+        assert_eq!(refused.code, 2, "{}", said(&refused));
+        let words = refused.stderr_text();
+        assert!(words.contains("(process ") && words.contains("1 s"), "the holder is not named: {words}");
+        assert!(other.join().unwrap().unwrap().success());
+        let patient = patient.join().unwrap();
+        assert_eq!(patient.code, 0, "{}", said(&patient));
+    });
+    assert_eq!(states(&site, &["hang", "zebra"]), ["1.1 installed", "1.1 installed"]);
+}
+
+#[test]
+fn hooks_that_fail_are_told_apart_from_packages_that_fail() {
+    let mut site = Site::new([old("tool"), old("next")]).unwrap();
+    site.publish(SECURITY, [new("tool")]).unwrap();
+    let hook = |when: &str| {
+        let text = format!("DPkg::{when} {{ \"echo hook-says-no >&2; exit 7\"; }};\n");
+        site.root.write("/etc/apt/apt.conf.d/95hook", text).unwrap();
+    };
+    // Before dpkg: nothing happens.
+    hook("Pre-Invoke");
+    let out = once(&site);
+    assert_eq!(out.code, 3, "{}", said(&out));
+    let record = site::json(&out).unwrap();
+    assert_eq!(patch(&record["after"], "tool")["state"], "FAILED");
+    assert!(record["report"]["log"].as_str().unwrap().contains("hook-says-no"), "{record}");
+    assert_eq!(states(&site, &["tool"]), ["1.0 installed"]);
+    // After dpkg: apt fails, and yet everything is there.
+    hook("Post-Invoke");
+    let out = once(&site);
+    assert_eq!(out.code, 0, "{}", said(&out));
+    assert_eq!(states(&site, &["tool"]), ["1.1 installed"]);
 }

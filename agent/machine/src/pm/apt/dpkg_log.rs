@@ -65,18 +65,19 @@ pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
         let from = before.iter().rposition(|l| starts(l)).map_or(at, |i| first + i);
         let from = from.max(at.saturating_sub(QUOTED));
         let reason = lines.get(at + 1).filter(|l| l.starts_with(' ')).map_or("", |l| l.trim());
-        let mut words: Vec<&str> = lines
-            .get(from..at)
-            .unwrap_or_default()
-            .iter()
-            .map(|l| l.trim())
-            .filter(|l| !l.is_empty())
-            .collect();
-        // What dpkg is about to do is no reason, least of all for another package: both streams of the child meet
-        // here and may be a line apart.
-        words.retain(|w| {
-            !["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| w.starts_with(s))
-        });
+        // Both streams of the child meet here and may be a line apart: what dpkg is about to do and whom else it
+        // blames is no reason.
+        let mut words: Vec<&str> = Vec::new();
+        let mut others_reason = false;
+        for line in lines.get(from..at).unwrap_or_default() {
+            let blames = blamed(line).is_some();
+            let announces =
+                ["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| line.starts_with(s));
+            if !blames && !announces && !(others_reason && line.starts_with(' ')) {
+                words.push(line.trim());
+            }
+            others_reason = blames;
+        }
         words.push(reason);
         words.retain(|w| !w.is_empty());
         found.insert(name, words.join(" | ").chars().take(1500).collect());

@@ -167,6 +167,16 @@ pub(super) fn words(out: &Output) -> String {
         .take_while(|l| l.starts_with(' '))
         .map(str::trim)
         .collect();
+    // "remove is disabled" alone does not say whom it would hit.
+    let removed: Vec<String> = stdout
+        .lines()
+        .skip_while(|l| *l != "The following packages will be REMOVED:")
+        .skip(1)
+        .take_while(|l| l.starts_with(' '))
+        .filter_map(|l| l.split_whitespace().next())
+        .map(|name| format!("it would remove {name}"))
+        .collect();
+    lines.extend(removed.iter().map(String::as_str));
     let stderr = out.stderr_text();
     lines.extend(stderr.lines().filter_map(|l| l.strip_prefix("E: ")).map(str::trim));
     if lines.is_empty() {

@@ -19,9 +19,18 @@ use crate::exec::{Command, Output};
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
 
-/// Arguments of every simulation: no note for non-root users, and the old output format on apt 3.
-pub(super) const SIMULATE: [&str; 6] =
-    ["-s", "-V", "-o", "APT::Get::Show-User-Simulation-Note=no", "-o", "APT::Output-Version=0"];
+/// Arguments of every simulation: no note for non-root users, the old output format on apt 3, and no `quiet` of the
+/// administrator's (2 and more leaves out what is kept back).
+pub(super) const SIMULATE: [&str; 8] = [
+    "-s",
+    "-V",
+    "-o",
+    "APT::Get::Show-User-Simulation-Note=no",
+    "-o",
+    "APT::Output-Version=0",
+    "-o",
+    "quiet=1",
+];
 
 /// Reads everything; changes nothing.
 pub(super) fn scan(root: &Root, now: DateTime<Utc>) -> Result<Scan, PmError> {

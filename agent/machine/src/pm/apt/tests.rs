@@ -214,6 +214,10 @@ fn dpkg_blames_a_package_with_the_lines_that_lead_there() {
         Preparing to unpack .../2-bad_2.0_all.deb ...\nno\n\
         dpkg: error processing archive /tmp/apt-dpkg-install-xy/2-bad_2.0_all.deb (--unpack):\n new script returned 3\n";
     let found = dpkg_log::errors(log);
+    let meeting = "Setting up one (2) ...\nSetting up two (2) ...\n\
+        dpkg: error processing package one (--configure):\n first\nno disk\n\
+        dpkg: error processing package two (--configure):\n second\n";
+    assert_eq!(dpkg_log::errors(meeting)["two"], "no disk | second");
     assert_eq!(found["broken"], "no database | installed script returned 1");
     assert_eq!(found["bad"], "no | new script returned 3");
 }

@@ -148,7 +148,7 @@ pub(super) enum Supply {
 /// install is not absolute"), so that option can only be used where every package is in the cache.
 pub(super) fn supply(preferences: &Preferences) -> Result<Supply, PmError> {
     let what = "apt-get --print-uris upgrade";
-    let args = ["-y", "-qq", "--print-uris", "upgrade", "--with-new-pkgs"];
+    let args = ["-y", "-o", "quiet=1", "--print-uris", "upgrade", "--with-new-pkgs"];
     let out = preferences.apt_get().args(args).run()?;
     output::check(what, &out)?;
     let text = out.stdout_text();
