@@ -148,8 +148,8 @@ impl<'b> NameList<'b> {
             Family::Windows => None,
             Family::Macos => self.find(&[named.name], |entry| entry.pattern.matches(named.name)),
             Family::Apt => {
-                let pairs = Pairs::of(&[&[named.name, "=", named.version]]);
-                self.find_form(&[named.name], &pairs, || apt_forms(named))
+                let pairs = || Pairs::of(&[&[named.name, "=", named.version]]);
+                self.find_form(&[named.name], pairs, || apt_forms(named))
             }
             Family::Rpm => self.by_rpm_name(named),
             Family::Zypper => self.by_rpm_name(named).or_else(|| {
@@ -160,16 +160,21 @@ impl<'b> NameList<'b> {
     }
 
     fn by_rpm_name(&self, named: &Named<'_>) -> Option<&'b str> {
-        self.find_form(&rpm_starts(named), &rpm_pairs(named), || rpm_forms(named))
+        self.find_form(&rpm_starts(named), || rpm_pairs(named), || rpm_forms(named))
     }
 
-    /// The first entry that matches one of `forms`, which are made at the first need: nearly every comparison ends
-    /// before.
-    fn find_form(&self, starts: &[&str], pairs: &Pairs, forms: impl Fn() -> Vec<String>) -> Option<&'b str> {
-        let mut made = None;
+    /// The first entry that matches one of `forms`. They and their pairs are made at the first need: nearly every
+    /// comparison ends before.
+    fn find_form(
+        &self,
+        starts: &[&str],
+        pairs: impl Fn() -> Pairs,
+        forms: impl Fn() -> Vec<String>,
+    ) -> Option<&'b str> {
+        let (mut known_pairs, mut known_forms) = (None, None);
         self.find(starts, |entry| {
-            pairs.include(&entry.pairs)
-                && made.get_or_insert_with(&forms).iter().any(|form| entry.pattern.matches(form))
+            known_pairs.get_or_insert_with(&pairs).include(&entry.pairs)
+                && known_forms.get_or_insert_with(&forms).iter().any(|form| entry.pattern.matches(form))
         })
     }
 
