@@ -80,7 +80,11 @@ fn scripts_that_fail_are_named_and_the_rest_is_installed() {
     for (name, why) in [("after", "no database"), ("before", "too old"), ("stuck", "still in use")] {
         let patch = patch(&record["after"], name);
         assert_eq!(patch["state"], "FAILED", "{patch}");
-        assert!(patch["reason"].as_str().unwrap().contains(why), "{patch}");
+        assert!(
+            patch["reason"].as_str().unwrap().contains(why),
+            "{patch}\n{}",
+            record["report"]["log"].as_str().unwrap()
+        );
     }
     assert_eq!(patch(&record["after"], "good")["state"], "INSTALLED");
     let outcomes = record["report"]["outcomes"].as_array().unwrap();

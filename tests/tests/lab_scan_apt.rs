@@ -119,7 +119,7 @@ fn genuine_security_updates_are_listed_as_apt_lists_them() {
         &patchflock_machine::root::Root::host(),
         patchflock_tests::lab::door::patchflock().unwrap(),
     );
-    let out: Output = out.args(["--root", &root.path().display().to_string(), "inventory"]).run().unwrap();
+    let out: Output = out.args(["inventory", "--root", &root.path().display().to_string()]).run().unwrap();
     let inventory = site::json(&out).unwrap();
     assert_same_as_apt(&root, &inventory);
     assert!(lines_of(&inventory, &["upgrade"]).len() > 3, "{}", inventory["native"]);

@@ -174,7 +174,7 @@ impl Run<'_> {
             Supply::LocalDisk => &[],
         };
         let mut command = preferences
-            .over(progress::apt_get(self.root))
+            .over(progress::in_order(self.root, "apt-get"))
             .args(no_download)
             .args(["-y", "-o", "quiet=1", "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
@@ -190,7 +190,7 @@ impl Run<'_> {
         files: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Output, PmError> {
-        let command = Command::new(self.root, "dpkg").args(DPKG).args(args).args(files);
+        let command = progress::in_order(self.root, "dpkg").args(DPKG).args(args).args(files);
         self.logged(command, on_progress)
     }
 
