@@ -55,6 +55,82 @@ fn reasons_on_rpm_read_as_sentences() {
 }
 
 #[test]
+fn a_security_update_says_where_its_fix_comes_from() {
+    let every: &[(FilterKey, &[&str])] =
+        &[(Priority, &["Extra", "Required", "standard", "Important", "Optional"])];
+    let mut inventory = debian();
+    inventory.sources.extend([
+        Source { suite: "noble-security".into(), ..source("noble", "Ubuntu", "noble", true) },
+        Source { label: "Debian-Security".into(), ..source("buster", "Debian", "buster", true) },
+    ]);
+    let patch = |name: &str, version: &str, source: &str| Candidate {
+        priority: Some("optional".into()),
+        ..candidate(name, "5.1", version, source)
+    };
+    let security = |name: &str, source: &str| Candidate { security: true, ..patch(name, "5.2-1", source) };
+    inventory.candidates = vec![
+        security("by-codename", "security"),
+        security("by-label", "buster"),
+        security("by-suite", "noble"),
+        security("moved", "security"),
+        patch("moved", "5.2-2", "main"),
+        patch("gone", "5.2-2", "main"),
+        security("listed", "security"),
+        Candidate { sources: strings(&["main", "security", "noble"]), ..security("several", "") },
+        Candidate { sources: strings(&["noble", "security", "main"]), ..security("several-turned", "") },
+    ];
+    let gone = |version: &str, at| Sighting {
+        name: "gone".into(),
+        arch: "amd64".into(),
+        version: version.into(),
+        security: true,
+        at: time(at),
+    };
+    inventory.sightings = vec![gone("5.1-1", "2026-11-01"), gone("5.2-1", "2026-11-02")];
+    let mut apt = baseline(&inventory, vec![rule(every, Approve::AfterDays(0))]);
+    apt.approved_patches = strings(&["list*"]);
+    let apt = reasons(&apt, &inventory);
+
+    let mut inventory = rhel();
+    let patch = |name: &str, version: &str, advisories: &[Advisory]| {
+        let c = candidate(name, "5.1-1", version, "baseos");
+        advisories.iter().fold(c, |c, a| with_advisory(c, a.clone()))
+    };
+    let low = advisory("RLSA-2026:1", "security", "Low", "2026-11-03");
+    let bugs = advisory("RLBA-2026:2", "bugfix", "", "2026-11-04");
+    inventory.candidates = vec![
+        patch("both", "5.2-1", &[low.clone(), bugs.clone()]),
+        patch("moved", "5.2-1", std::slice::from_ref(&low)),
+        patch("moved", "5.3-1", std::slice::from_ref(&bugs)),
+        patch("only-bugs", "5.2-1", &[bugs]),
+        Candidate { security: true, build_time: Some(time("2026-11-01")), ..patch("told", "5.2-1", &[]) },
+    ];
+    let everything = Rule { enable_non_security: true, ..rule(&[], Approve::AfterDays(7)) };
+    let rules = vec![rule(&[(Classification, &["Bugfix"])], Approve::AfterDays(7)), everything];
+    let rpm = reasons(&baseline(&inventory, rules), &inventory);
+    insta::assert_snapshot!("origins", format!("{apt}\n{rpm}"));
+}
+
+#[test]
+fn long_lists_of_values_are_counted() {
+    let mut inventory = debian();
+    inventory.candidates = vec![candidate("bind9", "1.0", "1.1", "security")];
+    for (values, wanted) in [
+        (&["a"][..], "section a,"),
+        (&["a", "b"], "section a or b,"),
+        (&["a", "b", "c", "d"], "section a, b, c or d,"),
+        (&["a", "b", "c", "d", "e"], "section a, b, c or 2 more,"),
+    ] {
+        let b = baseline(&inventory, vec![rule(&[(Section, values)], Approve::AfterDays(0))]);
+        let reason = reasons(&b, &inventory);
+        assert!(reason.contains(wanted), "{reason}");
+    }
+    let four: &[&str] = &["required", "important", "standard", "optional"];
+    let b = baseline(&inventory, vec![rule(&[(Priority, four)], Approve::AfterDays(0))]);
+    assert!(!reasons(&b, &inventory).contains("any"));
+}
+
+#[test]
 fn reasons_on_apt_read_as_sentences() {
     let mut inventory = debian();
     inventory.sources[1].metadata_date = Some(time("2026-11-20T08:30:00Z"));

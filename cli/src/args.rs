@@ -7,27 +7,29 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use patchflock_baselines::os::OperatingSystem;
 
 const AFTER_HELP: &str = "\
-Exit status: 0 fine, 1 your input (usage errors too), 2 our failure, 3 not compliant.
-Standard output is data, standard error is talk.";
+Start with `patchflock try`: it changes nothing and needs no root.
+
+Exit status: 0 fine, 1 your input (usage errors too), 2 our failure, 3 the machine is not compliant.
+
+Data goes to standard output, everything else to standard error. Tables are for people and may change; \
+`-o json` and `-o yaml` are stable. COLUMNS sets the width of tables, NO_COLOR turns colours off.";
 
 /// Look at a machine, see what a patch baseline approves on it today and why, and patch it once.
 #[derive(Debug, Parser)]
 #[command(name = "patchflock", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Which machine is meant.
+/// Which machine is meant; only for commands that look at one.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MachineArgs {
-    /// Look at the system in this directory instead of the running one (needs root)
-    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    /// Use the system in this directory instead of the running one (needs root)
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) root: Option<PathBuf>,
-    /// What the machine is, where its os-release does not say so: DEBIAN, ROCKY_LINUX …
-    #[arg(long, global = true, value_name = "OS", value_parser = operating_system)]
+    /// What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …
+    #[arg(long, value_name = "OS", value_parser = operating_system)]
     pub(crate) operating_system: Option<OperatingSystem>,
 }
 
@@ -38,25 +40,31 @@ fn operating_system(text: &str) -> Result<OperatingSystem, String> {
     })
 }
 
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.with_timezone(&Utc))
+        .map_err(|e| format!("{e}; write it as 2026-12-24T18:00:00Z or 2026-12-24T18:00:00+01:00"))
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// See what is missing on this machine, what a baseline approves today, and why (read-only, no root)
+    /// Show what is missing here, what a baseline approves today, and why (changes nothing, no root)
     Try(TryArgs),
-    /// Patch this machine once, exactly as approved (root)
+    /// Install what a baseline approves, after showing it and asking (needs root)
     Once(OnceArgs),
-    /// Print everything that was read from this machine, as JSON
+    /// Print what is installed and what is offered here, as JSON (changes nothing, no root)
     Inventory(InventoryArgs),
-    /// Judge a saved inventory by a baseline at any time
+    /// As `try`, for a saved inventory and for any day: what would be approved then?
     Evaluate(EvaluateArgs),
-    /// Maintenance windows: when would this one open?
+    /// Show when a maintenance window opens
     Window(WindowArgs),
-    /// Turn the JSON that the AWS CLI prints into a Patchflock document
+    /// Turn what the AWS CLI prints into a Patchflock document
     Import(ImportArgs),
-    /// Check documents and report every problem with its place
+    /// Check baselines and windows, and name every problem with its line
     Validate(ValidateArgs),
-    /// The baselines that come with Patchflock
+    /// Show the baselines that come with Patchflock
     Predefined(PredefinedArgs),
-    /// Print a completion script for a shell
+    /// Print a completion script for your shell
     Completions(CompletionsArgs),
     /// Write the man pages into a directory
     Man(ManArgs),
@@ -65,18 +73,18 @@ pub(crate) enum Command {
 /// Form of the data on standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// For people; may change
     #[default]
     Table,
-    /// Stable, for programs
+    /// For programs; stable
     Json,
-    /// Stable, for programs
+    /// For programs; stable
     Yaml,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BaselineArgs {
-    /// Baseline document [default: the predefined baseline of the operating system]
+    /// Baseline: which patches are approved, and when [default: the predefined one of the operating system]
     #[arg(short = 'f', long = "baseline", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) baseline: Option<PathBuf>,
 }
@@ -85,57 +93,63 @@ pub(crate) struct BaselineArgs {
 pub(crate) struct TryArgs {
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
-    /// Show every offered version, not only the decisive one of each package
+    /// Show every offered version of a package, not only the one that decides
     #[arg(long)]
     pub(crate) all: bool,
     /// Form of the output
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OnceArgs {
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
-    /// Install exactly what this list names, whatever the baseline says; compliance is still judged by the baseline
+    /// Install exactly what this list names, whatever the baseline says; compliance is still judged by it
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) install_override_list: Option<PathBuf>,
-    /// Do not ask before installing
+    /// Install without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Show exactly what would change, and change nothing
+    /// Show what would be installed, and install nothing (no root)
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
-    /// Use the repository metadata as they are, do not fetch newer ones
+    /// Do not fetch newer repository metadata first
     #[arg(long)]
     pub(crate) no_refresh: bool,
     /// Form of the output
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InventoryArgs {
-    /// Form of the output; a table shows counts only
-    #[arg(short, long, value_enum, default_value = "json")]
+    /// Form of the output; a table shows only counts
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "json")]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
-    /// Inventory that `patchflock inventory` printed; `-` reads standard input
+    /// What `patchflock inventory` printed, on any machine; `-` reads standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) inventory: PathBuf,
-    /// Instant to judge for, as 2026-12-24T18:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    /// Moment to judge for, as 2026-12-24T18:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(crate) at: Option<DateTime<Utc>>,
-    /// Show every offered version, not only the decisive one of each package
+    /// Show every offered version of a package, not only the one that decides
     #[arg(long)]
     pub(crate) all: bool,
     /// Form of the output
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Format,
 }
 
@@ -147,7 +161,7 @@ pub(crate) struct WindowArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WindowCommand {
-    /// Show the next openings: start, cutoff and end
+    /// Show its next openings: start, cutoff (nothing new begins) and end
     Next(WindowNextArgs),
 }
 
@@ -156,14 +170,14 @@ pub(crate) struct WindowNextArgs {
     /// Maintenance window document
     #[arg(short = 'f', long = "window", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) window: PathBuf,
-    /// Instant to start from, as 2026-12-24T18:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    /// Moment to start from, as 2026-12-24T18:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(crate) from: Option<DateTime<Utc>>,
-    /// How many
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// How many openings
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) count: u16,
     /// Form of the output
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Format,
 }
 
@@ -175,16 +189,17 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
-    /// Output of `aws ssm get-patch-baseline` or `get-maintenance-window`; prints our YAML
+    /// Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML
     Aws {
         /// The JSON file; `-` reads standard input
+        #[arg(value_hint = clap::ValueHint::FilePath)]
         file: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// Documents; `-` reads standard input
+    /// Documents to check; `-` reads standard input
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1.., value_hint = clap::ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -197,10 +212,10 @@ pub(crate) struct PredefinedArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PredefinedCommand {
-    /// List them
+    /// List their names and what they approve
     List {
         /// Form of the output
-        #[arg(short, long, value_enum, default_value_t)]
+        #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
         output: Format,
     },
     /// Print one as YAML, ready to be edited
@@ -212,13 +227,13 @@ pub(crate) enum PredefinedCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// Shell
+    /// Your shell
     pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Directory; made if it is not there
+    /// Directory; made if it does not exist
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 }

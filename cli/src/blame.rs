@@ -34,6 +34,12 @@ impl Failure {
         Self::Operator(anyhow::anyhow!("{message}"))
     }
 
+    /// The causes in one line, for records.
+    pub(crate) fn cause(&self) -> String {
+        let (Self::Operator(e) | Self::Ours(e)) = self;
+        format!("{e:#}")
+    }
+
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Operator(_) => 1,
@@ -86,9 +92,6 @@ mod tests {
     fn a_failure_tells_its_causes_one_per_line() {
         let e = anyhow::anyhow!("No space left on device").context("writing /var/lib/patchflock/runs");
         let text = Failure::Ours(e).to_string();
-        assert_eq!(
-            text,
-            "patchflock: writing /var/lib/patchflock/runs\n  because: No space left on device"
-        );
+        assert_eq!(text, "patchflock: writing /var/lib/patchflock/runs\n  because: No space left on device");
     }
 }

@@ -41,8 +41,11 @@ type Key<'a> = (&'a str, &'a str);
 
 /// Compares package by package; the same lines come last.
 pub(crate) fn compare(inventory: &Inventory, evaluation: &Evaluation, tool: &str) -> Vec<Difference> {
-    let native: BTreeMap<Key<'_>, &NativeUpgrade> =
-        inventory.native.iter().map(|n| ((n.name.as_str(), n.arch.as_str()), n)).collect();
+    // Several lines for one package are possible (kernels beside each other): none of them may get lost.
+    let mut native: BTreeMap<Key<'_>, Vec<&NativeUpgrade>> = BTreeMap::new();
+    for upgrade in &inventory.native {
+        native.entry((&upgrade.name, &upgrade.arch)).or_default().push(upgrade);
+    }
     let mut ours: BTreeMap<Key<'_>, &Decision> = BTreeMap::new();
     for decision in &evaluation.decisions {
         let slot = ours.entry((&decision.name, &decision.arch)).or_insert(decision);
@@ -52,46 +55,68 @@ pub(crate) fn compare(inventory: &Inventory, evaluation: &Evaluation, tool: &str
         }
     }
     let keys: BTreeSet<Key<'_>> = native.keys().chain(ours.keys()).copied().collect();
-    let mut lines: Vec<Difference> = keys
-        .into_iter()
-        .filter_map(|key| {
-            let (kind, explanation) = line(tool, native.get(&key).copied(), ours.get(&key).copied())?;
-            Some(Difference { name: key.0.into(), arch: key.1.into(), kind, explanation })
-        })
-        .collect();
+    let mut lines: Vec<Difference> = Vec::new();
+    for key in keys {
+        let (theirs, decision) =
+            (native.get(&key).map(Vec::as_slice).unwrap_or_default(), ours.get(&key).copied());
+        let found: Vec<(Kind, String)> = match theirs {
+            [] => decision.filter(|d| d.chosen).map(|d| alone(tool, d)).into_iter().collect(),
+            theirs => theirs.iter().map(|n| line(tool, n, decision)).collect(),
+        };
+        lines.extend(found.into_iter().map(|(kind, explanation)| Difference {
+            name: key.0.into(),
+            arch: key.1.into(),
+            kind,
+            explanation,
+        }));
+    }
     lines.sort_by(|a, b| (a.kind, &a.name, &a.arch).cmp(&(b.kind, &b.name, &b.arch)));
     lines
 }
 
-fn line(tool: &str, native: Option<&NativeUpgrade>, ours: Option<&Decision>) -> Option<(Kind, String)> {
+/// The tool has no line for what the baseline takes.
+fn alone(tool: &str, ours: &Decision) -> (Kind, String) {
+    (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} does nothing", ours.version))
+}
+
+fn line(tool: &str, native: &NativeUpgrade, ours: Option<&Decision>) -> (Kind, String) {
     let chosen = ours.filter(|d| d.chosen);
     let word = ours.map_or("no update of an installed package", verdict_word);
-    let Some(native) = native else {
-        return chosen.map(|d| (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} does nothing", d.version)));
-    };
-    let line = match (native.action, chosen) {
-        (NativeAction::Upgrade, Some(d)) if native.to == d.version => {
-            (Kind::Same, format!("both take {}", d.version))
+    let to = &native.to;
+    match (native.action, chosen) {
+        // A new kernel is installed beside the old one: for the tool an installation, for the baseline an update.
+        (NativeAction::Upgrade | NativeAction::Install, Some(d)) if *to == d.version => {
+            (Kind::Same, format!("both take {to}"))
         }
         (NativeAction::Upgrade, Some(d)) => {
-            (Kind::OtherVersion, format!("{tool} takes {}, the baseline {}", native.to, d.version))
+            (Kind::OtherVersion, format!("{tool} takes {to}, the baseline {}", d.version))
+        }
+        (NativeAction::Install, None) if ours.is_some() => {
+            (Kind::OnlyNative, format!("{tool} installs {to}, the baseline nothing ({word})"))
         }
         (NativeAction::Upgrade, None) => {
-            (Kind::OnlyNative, format!("{tool} takes {}, the baseline nothing ({word})", native.to))
+            (Kind::OnlyNative, format!("{tool} takes {to}, the baseline nothing ({word})"))
         }
-        (NativeAction::Install, _) => {
-            (Kind::OnlyNative, format!("{tool} installs {} newly; here only if an approved patch needs it", native.to))
+        (NativeAction::Install, Some(d)) => {
+            (Kind::OtherVersion, format!("{tool} installs {to}, the baseline {}", d.version))
+        }
+        (NativeAction::Install, None) => {
+            (Kind::OnlyNative, format!("{tool} installs {to} newly; here only if an approved patch needs it"))
         }
         (NativeAction::Remove, _) => {
             (Kind::OnlyNative, format!("{tool} removes {}; a baseline never removes", native.from))
         }
-        (NativeAction::KeptBack | NativeAction::Deferred, Some(d)) => {
-            let why = if native.action == NativeAction::Deferred { "defers it by phasing" } else { "keeps it back" };
-            (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} {why}", d.version))
+        (NativeAction::KeptBack, Some(d)) => {
+            (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} keeps it back", d.version))
+        }
+        (NativeAction::Deferred, Some(d)) => {
+            (Kind::OnlyBaseline, format!("the baseline takes {}, {tool} defers it by phasing", d.version))
         }
         (NativeAction::KeptBack | NativeAction::Deferred, None) => {
             (Kind::Same, format!("neither upgrades it ({word})"))
         }
-    };
-    Some(line)
+    }
 }
+
+#[cfg(test)]
+mod tests;

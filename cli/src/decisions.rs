@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use comfy_table::{Attribute, Cell, Color};
 use patchflock_baselines::approval::{Decision, Evaluation, Verdict};
 use patchflock_baselines::compliance::{NodeCompliance, NodeStatus, PatchState};
 use patchflock_baselines::inventory::{Inventory, SourceState};
+use patchflock_baselines::os::Family;
 
-use crate::output::{count, instant, rendered, table};
+use crate::output::{Cell, Paint, Table, count, instant, one_line, paragraph, rendered};
 
 /// Decisions worth a row: of each package the chosen one, else the newest; all of them on request.
 pub(crate) fn shown(evaluation: &Evaluation, all: bool) -> Vec<&Decision> {
@@ -57,29 +57,38 @@ pub(crate) fn verdict_word(decision: &Decision) -> &'static str {
 }
 
 /// The table of decisions.
-pub(crate) fn decisions(evaluation: &Evaluation, all: bool) -> String {
+pub(crate) fn decisions(inventory: &Inventory, evaluation: &Evaluation, all: bool) -> String {
     let rows = shown(evaluation, all);
     if rows.is_empty() {
         return "No installed package has a newer version in the repositories.\n".into();
     }
-    let mut table = table(&["PACKAGE", "INSTALLED", "OFFERED", "VERDICT", "WHY"]);
+    let mut table = Table::new(&["PACKAGE", "INSTALLED", "OFFERED", "VERDICT", "WHY"]);
     for decision in rows {
-        let word = verdict_word(decision);
-        let cell = match decision.verdict {
-            Verdict::Approved if decision.chosen => Cell::new(word).fg(Color::Green),
-            Verdict::Pending { .. } | Verdict::Waiting => Cell::new(word).fg(Color::Yellow),
-            Verdict::Rejected | Verdict::Held => Cell::new(word).fg(Color::Red),
-            _ => Cell::new(word).add_attribute(Attribute::Dim),
+        let paint = match decision.verdict {
+            Verdict::Approved if decision.chosen => Paint::Good,
+            Verdict::Pending { .. } | Verdict::Waiting => Paint::Wait,
+            Verdict::Rejected | Verdict::Held => Paint::Bad,
+            _ => Paint::Dim,
         };
-        table.add_row([
-            Cell::new(&decision.name),
-            Cell::new(&decision.installed),
-            Cell::new(&decision.version),
-            cell,
-            Cell::new(&decision.reason),
+        table.row([
+            label(&decision.name, &decision.arch, inventory).into(),
+            (&decision.installed).into(),
+            (&decision.version).into(),
+            Cell::painted(verdict_word(decision), paint),
+            (&decision.reason).into(),
         ]);
     }
     rendered(&table)
+}
+
+/// The package as a person names it: with its architecture only where that is not the machine's own.
+pub(crate) fn label(name: &str, arch: &str, inventory: &Inventory) -> String {
+    match arch {
+        "" | "all" | "noarch" => name.to_owned(),
+        own if own == inventory.node.arch => name.to_owned(),
+        foreign if inventory.node.operating_system.family() == Family::Rpm => format!("{name}.{foreign}"),
+        foreign => format!("{name}:{foreign}"),
+    }
 }
 
 /// What the decisions come to, in one line.
@@ -99,22 +108,22 @@ pub(crate) fn summary(evaluation: &Evaluation) -> String {
 /// The first lines: which machine, which baseline, how fresh.
 pub(crate) fn heading(inventory: &Inventory, evaluation: &Evaluation) -> String {
     let node = &inventory.node;
-    let mut text = format!(
-        "{}: {} ({}), {}, {}\n",
+    let mut text = one_line(&format!(
+        "{}: {} ({}), {}, {}",
         node.hostname,
         node.pretty_name,
         node.arch,
         node.package_manager,
         count(inventory.installed.len(), "package installed", "packages installed")
-    );
-    writeln!(text, "baseline {} as of {}", evaluation.baseline, instant(evaluation.at)).ok();
+    )) + "\n";
+    writeln!(text, "baseline {} as of {}", one_line(&evaluation.baseline), instant(evaluation.at)).ok();
     for source in &inventory.sources {
         if let SourceState::Unreadable { why } = &source.state {
-            writeln!(text, "source {} cannot be relied on: {why}", source.id).ok();
+            text += &paragraph("source ", &format!("{} cannot be relied on: {why}", source.id));
         }
     }
     for updater in inventory.foreign_updaters.iter().filter(|u| u.active) {
-        writeln!(text, "{} also installs updates here: {}", updater.name, updater.evidence).ok();
+        text += &paragraph("", &format!("{} also installs updates here: {}", updater.name, updater.evidence));
     }
     text
 }
@@ -145,9 +154,10 @@ pub(crate) fn compliance(compliance: &NodeCompliance) -> String {
             parts.push(format!("{n} {word}"));
         }
     }
-    let mut text = format!("compliance: {} ({})\n", status_word(compliance.status), parts.join(", "));
+    let head = format!("{} ({})", status_word(compliance.status), parts.join(", "));
+    let mut text = paragraph("compliance: ", &head);
     for note in &compliance.notes {
-        writeln!(text, "  {note}").ok();
+        text += &paragraph("  ", note);
     }
     text
 }
@@ -167,14 +177,14 @@ pub(crate) fn noncompliant(compliance: &NodeCompliance) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut table = table(&["PACKAGE", "VERSION", "STATE", "LEVEL", "WHY"]);
+    let mut table = Table::new(&["PACKAGE", "VERSION", "STATE", "LEVEL", "WHY"]);
     for patch in rows {
-        table.add_row([
-            patch.name.clone(),
-            patch.version.clone(),
-            enum_word(&patch.state),
-            enum_word(&patch.level),
-            patch.reason.clone(),
+        table.row([
+            (&patch.name).into(),
+            (&patch.version).into(),
+            enum_word(&patch.state).into(),
+            enum_word(&patch.level).into(),
+            (&patch.reason).into(),
         ]);
     }
     rendered(&table)
@@ -184,3 +194,6 @@ pub(crate) fn noncompliant(compliance: &NodeCompliance) -> String {
 pub(crate) fn enum_word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,11 @@ use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus, RunTrac
 use patchflock_baselines::inventory::Inventory;
 use serde::Serialize;
 
-use crate::args::{EvaluateArgs, Format, InventoryArgs, MachineArgs, TryArgs};
+use crate::args::{EvaluateArgs, Format, InventoryArgs, TryArgs};
 use crate::blame::{Failure, Verdict};
 use crate::compare::{self, Difference, Kind};
 use crate::machine::Machine;
+use crate::output::Table;
 use crate::{decisions, output, policy, record};
 
 /// What `try` and `evaluate` print as JSON and YAML. Stable.
@@ -25,15 +26,13 @@ struct Report<'a> {
 }
 
 /// `patchflock try`.
-pub(crate) fn try_machine(
-    machine: &MachineArgs,
-    args: &TryArgs,
-    now: DateTime<Utc>,
-) -> Result<Verdict, Failure> {
-    let machine = Machine::open(machine, now)?;
+pub(crate) fn try_machine(args: &TryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let machine = Machine::open(&args.machine, now)?;
     let baseline = policy::baseline(&args.baseline, machine.facts.operating_system)?;
     let inventory = machine.inventory(now)?;
-    let traces = record::traces(&machine.root, inventory.node.boot_id.as_deref());
+    let records = record::all(&machine.root);
+    records.complain(output::talk);
+    let traces = record::traces(&records, inventory.node.boot_id.as_deref());
     show(&inventory, &baseline, &traces, now, args.all, args.output)
 }
 
@@ -46,21 +45,17 @@ pub(crate) fn evaluate(args: &EvaluateArgs, now: DateTime<Utc>) -> Result<Verdic
 }
 
 /// `patchflock inventory`.
-pub(crate) fn inventory(
-    machine: &MachineArgs,
-    args: &InventoryArgs,
-    now: DateTime<Utc>,
-) -> Result<Verdict, Failure> {
-    let inventory = Machine::open(machine, now)?.inventory(now)?;
+pub(crate) fn inventory(args: &InventoryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let inventory = Machine::open(&args.machine, now)?.inventory(now)?;
     if args.output == Format::Table {
-        let mut table = output::table(&["WHAT", "COUNT"]);
+        let mut table = Table::new(&["WHAT", "COUNT"]);
         for (what, n) in [
             ("sources", inventory.sources.len()),
             ("installed packages", inventory.installed.len()),
             ("newer versions offered", inventory.candidates.len()),
             ("changes the native tool would make", inventory.native.len()),
         ] {
-            table.add_row([what.to_owned(), n.to_string()]);
+            table.row([what.into(), n.to_string().into()]);
         }
         output::data(&output::rendered(&table))?;
     } else {
@@ -85,11 +80,11 @@ fn show(
         let text = [
             decisions::heading(inventory, &evaluation),
             String::new(),
-            decisions::decisions(&evaluation, all),
+            decisions::decisions(inventory, &evaluation, all),
             String::new(),
-            decisions::summary(&evaluation) + "\n",
+            output::paragraph("", &decisions::summary(&evaluation)),
             decisions::compliance(&compliance),
-            comparison(&differences, tool),
+            comparison(inventory, &differences, tool),
         ]
         .map(|part| if part.is_empty() { "\n".to_owned() } else { part })
         .concat();
@@ -114,13 +109,14 @@ fn show(
 }
 
 /// The differences from the native tool; what is the same is only counted.
-fn comparison(differences: &[Difference], tool: &str) -> String {
+fn comparison(inventory: &Inventory, differences: &[Difference], tool: &str) -> String {
     let same = differences.iter().filter(|d| d.kind == Kind::Same).count();
-    let mut text = format!(
-        "\nbeside {tool}: the same for {}, different for {}\n",
+    let head = format!(
+        "compared with {tool}: the same for {}, different for {}",
         output::count(same, "package", "packages"),
         output::count(differences.len() - same, "package", "packages")
     );
+    let mut text = format!("\n{}", output::paragraph("", &head));
     for difference in differences.iter().filter(|d| d.kind != Kind::Same) {
         let sign = match difference.kind {
             Kind::OnlyNative => '-',
@@ -128,7 +124,8 @@ fn comparison(differences: &[Difference], tool: &str) -> String {
             Kind::OtherVersion => '~',
             Kind::Same => '=',
         };
-        text += &format!("  {sign} {}: {}\n", difference.name, difference.explanation);
+        let name = decisions::label(&difference.name, &difference.arch, inventory);
+        text += &output::paragraph(&format!("  {sign} "), &format!("{name}: {}", difference.explanation));
     }
     text
 }

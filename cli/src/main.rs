@@ -17,6 +17,7 @@ mod once;
 mod record;
 mod tools;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,12 +30,23 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, everything else is a usage error: the operator's input.
-            let code = if e.use_stderr() { 1 } else { 0 };
-            e.print().ok();
-            return ExitCode::from(code);
+            if e.use_stderr() {
+                e.print().ok();
+                return ExitCode::from(1);
+            }
+            // On a terminal clap's own colours; elsewhere through our door, which notices a full disk.
+            if std::io::stdout().is_terminal() {
+                e.print().ok();
+                return ExitCode::SUCCESS;
+            }
+            return ended(output::data(&e.to_string()).map(|()| Verdict::Fine).map_err(Failure::from));
         }
     };
-    match run(cli) {
+    ended(run(cli))
+}
+
+fn ended(result: Result<Verdict, Failure>) -> ExitCode {
+    match result {
         Ok(verdict) => ExitCode::from(verdict.code()),
         Err(failure) => {
             output::talk(&failure.to_string());
@@ -46,11 +58,10 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Verdict, Failure> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let now = chrono::Utc::now();
-    let machine = &cli.machine;
     match cli.command {
-        Command::Try(args) => look::try_machine(machine, &args, now),
-        Command::Once(args) => once::once(machine, &args, now),
-        Command::Inventory(args) => look::inventory(machine, &args, now),
+        Command::Try(args) => look::try_machine(&args, now),
+        Command::Once(args) => once::once(&args, now),
+        Command::Inventory(args) => look::inventory(&args, now),
         Command::Evaluate(args) => look::evaluate(&args, now),
         Command::Window(args) => tools::window(&args, now),
         Command::Import(args) => tools::import(&args),

@@ -3,23 +3,22 @@
 //! The order is that of a run of the agent, in the foreground. Nothing is resumed half-way: a run that was
 //! interrupted is repaired by the next one, which then scans and plans anew.
 
+mod carry_out;
 mod lock;
 mod show;
 mod talk;
 
 use std::io::{BufRead, IsTerminal};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use patchflock_baselines::approval::{self, Evaluation};
 use patchflock_baselines::baseline::Baseline;
-use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus, RunTraces};
+use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus};
 use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::{self, Plan, Target};
 
-use crate::args::{Format, MachineArgs, OnceArgs};
+use crate::args::{Format, OnceArgs};
 use crate::blame::{Failure, Verdict};
 use crate::machine::{Machine, is_root};
 use crate::record::{self, Phase, Record};
@@ -27,13 +26,20 @@ use crate::{output, policy};
 use talk::Talk;
 
 /// `patchflock once`.
-pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    // Before anything is touched: repairing and refreshing change the machine too.
+    if !once.dry_run && !once.yes && !std::io::stdin().is_terminal() {
+        return Err(Failure::operator(
+            "nobody is there to confirm the plan (standard input is no terminal), so nothing was done: add --yes to \
+             install without asking, or --dry-run to look only",
+        ));
+    }
     if !once.dry_run && !is_root() {
         return Err(Failure::operator(
             "once installs packages and needs root: run it with sudo, or add --dry-run to look only",
         ));
     }
-    let machine = Machine::open(args, now)?;
+    let machine = Machine::open(&once.machine, now)?;
     let baseline = policy::baseline(&once.baseline, machine.facts.operating_system)?;
     refuse_what_once_cannot_do(&baseline)?;
     let list = once.install_override_list.as_deref().map(policy::override_list).transpose()?;
@@ -52,7 +58,9 @@ pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> R
     talk.phase("scanning");
     let inventory = machine.inventory(now)?;
     let evaluation = approval::evaluate(&baseline, &inventory, now).map_err(Failure::operator)?;
-    let traces = record::traces(&machine.root, inventory.node.boot_id.as_deref());
+    let records = record::all(&machine.root);
+    records.complain(|sentence| talk.line(sentence));
+    let traces = record::traces(&records, inventory.node.boot_id.as_deref());
     let before = compliance::assess(&baseline, &inventory, &evaluation, &traces, false);
 
     talk.phase("planning");
@@ -61,7 +69,9 @@ pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> R
         Some(list) => {
             let listed = approval::evaluate_override_list(list, &inventory, now);
             for id in &listed.without_match {
-                talk.line(&format!("the install-override list names {id}, and nothing offered here matches it"));
+                talk.line(&format!(
+                    "the install-override list names {id}, and nothing offered here matches it"
+                ));
             }
             // What the list names is installed whatever the baseline says, its rejections included.
             let open = Baseline { rejected_patches: Vec::new(), ..baseline.clone() };
@@ -73,15 +83,20 @@ pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> R
     if once.dry_run || plan.items.is_empty() {
         return nothing_done(once, &inventory, &evaluation, &plan, &before);
     }
+    let heading = show::heading(&inventory, &evaluation, &plan);
     if once.output == Format::Table {
-        output::data(&show::heading(&inventory, &evaluation, &plan))?;
+        output::data(&heading)?;
+    } else if !once.yes {
+        // Standard output belongs to the record; nobody confirms what he has not seen.
+        output::talk(&heading);
     }
-    if !once.yes && !confirmed(&plan)? {
+    let n = output::count(plan.items.len(), "package", "packages");
+    if !once.yes && !confirmed(&format!("Change {n} as shown? [y/N]"), &mut std::io::stdin().lock())? {
         return Err(Failure::operator("not confirmed; nothing was installed"));
     }
 
     let mut record = Record {
-        format: 1,
+        format: record::FORMAT,
         id: format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id()),
         phase: Phase::Installing,
         started_at: now,
@@ -91,21 +106,23 @@ pub(crate) fn once(args: &MachineArgs, once: &OnceArgs, now: DateTime<Utc>) -> R
         baseline,
         repaired,
         plan,
+        failure: None,
         report: None,
         before,
         after: None,
     };
-    install(&machine, &mut record, &talk)?;
-    let after = record.after.clone();
-    let path = record::write(&machine.root, &record)?;
+    let trouble = carry_out::carry_out(&machine, &mut record, &talk, carry_out::uninterrupted)?;
     talk.clear();
     if once.output == Format::Table {
         output::data(&show::result(&record))?;
-        talk.line(&format!("record: {}", path.display()));
+        talk.line(&format!("record: {}", record::path(&machine.root, &record).display()));
     } else {
         output::structured(once.output, &record)?;
     }
-    Ok(verdict(after.as_ref()))
+    match trouble {
+        Some(failure) => Err(failure),
+        None => Ok(verdict(record.after.as_ref())),
+    }
 }
 
 fn verdict(compliance: Option<&NodeCompliance>) -> Verdict {
@@ -130,7 +147,7 @@ fn refuse_what_once_cannot_do(baseline: &Baseline) -> Result<(), Failure> {
 /// Finishes what an interrupted run, ours or another tool's, left half-done.
 fn repair(machine: &Machine, talk: &Talk) -> Result<Option<String>, Failure> {
     let repaired = machine.pm.repair()?;
-    for mut old in record::all(&machine.root) {
+    for mut old in record::all(&machine.root).runs {
         if old.phase == Phase::Installing {
             talk.line(&format!("the run {} was interrupted", old.id));
             old.phase = Phase::Interrupted;
@@ -179,52 +196,26 @@ fn nothing_done(
     Ok(verdict(Some(compliance)))
 }
 
-fn confirmed(plan: &Plan) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::operator("nobody is there to confirm the plan: add --yes, or --dry-run to look only"));
-    }
-    let n = output::count(plan.items.len(), "package", "packages");
-    output::talk(&format!("Change {n} as shown? [y/N] "));
+/// Asks; anything but a yes, the end of the input included, is a no.
+fn confirmed(question: &str, input: &mut impl BufRead) -> Result<bool, Failure> {
+    output::ask(question);
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("reading the answer")?;
+    input.read_line(&mut answer).context("reading the answer")?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Fetch, write down what is about to happen, install, look again.
-fn install(machine: &Machine, record: &mut Record, talk: &Talk) -> Result<(), Failure> {
-    talk.phase("fetching packages");
-    machine.pm.fetch(&record.plan, &mut |p| talk.progress(p))?;
-    record::write(&machine.root, record)?;
-    let stop = uninterrupted()?;
-    talk.phase("installing");
-    let report = machine.pm.install(&record.plan, &mut |p| talk.progress(p))?;
-    if stop.load(Ordering::Relaxed) {
-        talk.line("asked to stop: the running transaction was finished first");
-    }
-    record.report = Some(report);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    talk.phase("looking again");
-    #[expect(clippy::disallowed_methods, reason = "installing took time; the verdict is for now")]
-    let now = Utc::now();
-    let inventory = machine.inventory(now)?;
-    let evaluation = approval::evaluate(&record.baseline, &inventory, now).map_err(Failure::operator)?;
-    let mut traces: RunTraces = record::traces(&machine.root, inventory.node.boot_id.as_deref());
-    if let Some(report) = &record.report {
-        traces.failed = record::failed(&record.plan, report);
-        traces.installed_since_boot.extend(record::targets(report, true).map(|(t, _)| t));
+    #[test]
+    fn only_a_clear_yes_confirms() {
+        let answer = |text: &str| confirmed("", &mut text.as_bytes()).unwrap();
+        for yes in ["y\n", "Y\n", "yes\n", "  YES  \r\n"] {
+            assert!(answer(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n\n", "no\n", "yep\n", "y y\n", "\u{0}y\n", "j\n"] {
+            assert!(!answer(no), "{no:?}");
+        }
     }
-    record.after = Some(compliance::assess(&record.baseline, &inventory, &evaluation, &traces, true));
-    record.phase = Phase::Finished;
-    record.finished_at = Some(now);
-    Ok(())
-}
-
-/// From here on a signal does not end us: half a transaction is worse than a late prompt.
-fn uninterrupted() -> Result<Arc<AtomicBool>, Failure> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("guarding the transaction from signals")?;
-    }
-    Ok(stop)
 }

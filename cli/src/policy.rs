@@ -75,9 +75,7 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
     let Some(path) = &args.baseline else {
         let shipped = predefined::default_for(os)
             .ok_or_else(|| Failure::operator(format!("no predefined baseline for {os}; name one with -f")))?;
-        return shipped
-            .baseline()
-            .map_err(|found| problems(shipped.yaml.as_bytes(), &found));
+        return shipped.baseline().map_err(|found| problems(shipped.yaml.as_bytes(), &found));
     };
     let mut baselines = Vec::new();
     for document in documents(path)? {
@@ -85,7 +83,8 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
             baselines.push(b);
         }
     }
-    let found: Vec<String> = baselines.iter().map(|b| format!("{} for {}", b.name, b.operating_system)).collect();
+    let found: Vec<String> =
+        baselines.iter().map(|b| format!("{} for {}", b.name, b.operating_system)).collect();
     let mut fitting: Vec<Baseline> = baselines.into_iter().filter(|b| b.operating_system == os).collect();
     match (fitting.pop(), fitting.is_empty()) {
         (Some(one), true) => Ok(one),
@@ -94,9 +93,10 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
             path.display(),
             found.join(", ")
         ))),
-        (None, _) if found.is_empty() => {
-            Err(Failure::operator(format!("{}: no document of kind PatchBaseline in it", path.display())))
-        }
+        (None, _) if found.is_empty() => Err(Failure::operator(format!(
+            "{}: no document of kind PatchBaseline in it; name a baseline, or leave out -f for the predefined one",
+            path.display()
+        ))),
         (None, _) => Err(Failure::operator(format!(
             "{}: this machine is {os}, and the file holds only {}; choose a baseline for {os}",
             path.display(),
@@ -129,21 +129,39 @@ pub(crate) fn window(path: &Path) -> Result<MaintenanceWindow, Failure> {
 pub(crate) fn inventory(path: &Path) -> Result<Inventory, Failure> {
     let bytes = read(path, INVENTORY_CAP)?;
     let inventory: Inventory = serde_json::from_slice(&bytes).map_err(|e| {
+        // Of another format the fields differ too; its number is the reason, the fields are not.
+        if let Ok(Head { format }) = serde_json::from_slice::<Head>(&bytes)
+            && format != u64::from(FORMAT)
+        {
+            return other_format(path, format);
+        }
+        // The place comes first, as in the messages about documents; serde says it at the end.
+        let what = e.to_string();
+        let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
         Failure::operator(format!(
-            "{}:{}:{}: not an inventory: {e}; make one with `patchflock inventory`",
+            "{}:{}:{}: not an inventory: {what}; make one with `patchflock inventory`",
             path.display(),
             e.line(),
             e.column()
         ))
     })?;
     if inventory.format != FORMAT {
-        return Err(Failure::operator(format!(
-            "{}: inventory format {}, this patchflock reads format {FORMAT}; make it anew with this version",
-            path.display(),
-            inventory.format
-        )));
+        return Err(other_format(path, inventory.format.into()));
     }
     Ok(inventory)
+}
+
+/// What every version of the inventory format has.
+#[derive(serde::Deserialize)]
+struct Head {
+    format: u64,
+}
+
+fn other_format(path: &Path, found: u64) -> Failure {
+    Failure::operator(format!(
+        "{}: inventory format {found}, this patchflock reads format {FORMAT}; make it anew with this version",
+        path.display()
+    ))
 }
 
 /// An install-override list (reference 2.8).

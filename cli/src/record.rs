@@ -4,7 +4,9 @@
 //! interrupted. Files are replaced whole (temporary file, fsync, rename) so that a power cut leaves the old or the
 //! new one, never half of one.
 
-use std::io::Write;
+use std::fs::Permissions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,8 +17,12 @@ use patchflock_machine::pm::{InstallReport, OutcomeKind};
 use patchflock_machine::root::Root;
 use serde::{Deserialize, Serialize};
 
+/// What patchflock keeps on a machine.
+const STATE: &str = "/var/lib/patchflock";
 /// Where records lie.
 const DIRECTORY: &str = "/var/lib/patchflock/runs";
+/// Version of the record format that this build writes and reads.
+pub(crate) const FORMAT: u32 = 1;
 /// A record holds a bounded log; a larger file is not one of ours.
 const RECORD_CAP: u64 = 64 << 20;
 
@@ -43,6 +49,9 @@ pub(crate) struct Record {
     pub(crate) repaired: Option<String>,
     /// What was to be done.
     pub(crate) plan: Plan,
+    /// Why the run did not come to its end, or why nobody could look at the machine after it.
+    #[serde(default)]
+    pub(crate) failure: Option<String>,
     /// What was done.
     pub(crate) report: Option<InstallReport>,
     /// Compliance before.
@@ -59,55 +68,112 @@ pub(crate) enum Phase {
     Installing,
     /// The run came to its end.
     Finished,
+    /// The package manager refused or failed as a whole; [`Record::failure`] says why.
+    Failed,
     /// A later run found it interrupted and repaired what it left.
     Interrupted,
 }
 
+/// Where a record lies.
+pub(crate) fn path(root: &Root, record: &Record) -> PathBuf {
+    root.path(DIRECTORY).join(format!("{}.json", record.id))
+}
+
 /// Writes a record durably.
-pub(crate) fn write(root: &Root, record: &Record) -> anyhow::Result<PathBuf> {
+pub(crate) fn write(root: &Root, record: &Record) -> anyhow::Result<()> {
     let dir = root.path(DIRECTORY);
-    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
-    let path = dir.join(format!("{}.json", record.id));
+    for part in [root.path(STATE), dir.clone()] {
+        if !part.is_dir() {
+            std::fs::create_dir_all(&part).with_context(|| format!("making {}", part.display()))?;
+            // Whatever the umask: `try` without root reads the records, only root writes them.
+            std::fs::set_permissions(&part, Permissions::from_mode(0o755))
+                .with_context(|| format!("setting the mode of {}", part.display()))?;
+        }
+    }
+    let path = path(root, record);
     let context = || format!("writing the record {}", path.display());
     let mut file = tempfile::NamedTempFile::new_in(&dir).with_context(context)?;
     serde_json::to_writer_pretty(&mut file, record).with_context(context)?;
     file.write_all(b"\n").with_context(context)?;
+    file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(context)?;
     file.as_file().sync_all().with_context(context)?;
     file.persist(&path).with_context(context)?;
     // The rename itself is durable only with its directory.
-    std::fs::File::open(&dir).and_then(|d| d.sync_all()).with_context(context)?;
-    Ok(path)
+    std::fs::File::open(&dir).and_then(|d| d.sync_all()).with_context(context)
 }
 
-/// Records of this machine, oldest first. One that cannot be read is passed over: it never stops a run.
-pub(crate) fn all(root: &Root) -> Vec<Record> {
-    let Ok(entries) = std::fs::read_dir(root.path(DIRECTORY)) else { return Vec::new() };
+/// The records of a machine, and what could not be read of them.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    /// Oldest first.
+    pub(crate) runs: Vec<Record>,
+    /// One sentence for each record that is there and says nothing.
+    pub(crate) unreadable: Vec<String>,
+}
+
+impl Records {
+    /// Says what is missing from the picture. It never stops a command: the machine itself is what counts.
+    pub(crate) fn complain(&self, mut talk: impl FnMut(&str)) {
+        for sentence in &self.unreadable {
+            talk(&format!(
+                "warning: {sentence}; what that run left is not counted: failures and pending reboots may be missing"
+            ));
+        }
+    }
+}
+
+/// Records of this machine.
+pub(crate) fn all(root: &Root) -> Records {
+    let mut records = Records::default();
+    let dir = root.path(DIRECTORY);
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(e) => {
+            if e.kind() != ErrorKind::NotFound {
+                records.unreadable.push(format!("the records in {} cannot be read: {e}", dir.display()));
+            }
+            return records;
+        }
+    };
     let mut paths: Vec<PathBuf> =
         entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "json")).collect();
     paths.sort();
-    paths.iter().filter_map(|p| read(p)).collect()
+    for path in paths {
+        match read(&path) {
+            Ok(record) => records.runs.push(record),
+            Err(e) => records.unreadable.push(format!("the record {} cannot be read: {e}", path.display())),
+        }
+    }
+    records
 }
 
-fn read(path: &Path) -> Option<Record> {
-    let file = std::fs::File::open(path).ok()?;
-    if file.metadata().ok()?.len() > RECORD_CAP {
-        return None;
-    }
-    serde_json::from_reader(std::io::BufReader::new(file)).ok()
+fn read(path: &Path) -> anyhow::Result<Record> {
+    // A pipe would let us wait for ever before it is opened.
+    anyhow::ensure!(std::fs::metadata(path)?.is_file(), "it is not a file");
+    let file = std::fs::File::open(path)?;
+    anyhow::ensure!(file.metadata()?.len() <= RECORD_CAP, "it is larger than {} MiB", RECORD_CAP >> 20);
+    let record: Record = serde_json::from_reader(std::io::BufReader::new(file))?;
+    anyhow::ensure!(
+        record.format == FORMAT,
+        "its format is {}, this patchflock reads {FORMAT}",
+        record.format
+    );
+    Ok(record)
 }
 
 /// What earlier runs left behind for compliance: failures of the last run, and what we installed since the boot.
-pub(crate) fn traces(root: &Root, boot_id: Option<&str>) -> RunTraces {
-    let records = all(root);
+pub(crate) fn traces(records: &Records, boot_id: Option<&str>) -> RunTraces {
     let mut traces = RunTraces::default();
-    for record in &records {
+    for record in &records.runs {
         let Some(report) = &record.report else { continue };
         // Without a boot id (a system in a directory) every run counts as of this boot.
         if boot_id.is_none() || record.boot_id.as_deref() == boot_id {
             traces.installed_since_boot.extend(targets(report, true).map(|(t, _)| t));
         }
     }
-    if let Some((plan, report)) = records.last().and_then(|r| Some((&r.plan, r.report.as_ref()?))) {
+    // A run that was refused as a whole tried nothing: what the one before it failed at still fails.
+    if let Some((plan, report)) = records.runs.iter().rev().find_map(|r| Some((&r.plan, r.report.as_ref()?)))
+    {
         traces.failed = failed(plan, report);
     }
     traces
@@ -139,3 +205,6 @@ pub(crate) fn started_by() -> String {
         _ => format!("uid {uid}"),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

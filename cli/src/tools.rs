@@ -12,7 +12,13 @@ use crate::args::{
     ValidateArgs, WindowArgs, WindowCommand,
 };
 use crate::blame::{Failure, Verdict};
+use crate::output::Table;
 use crate::{output, policy};
+
+/// Date on the man pages: when the command line last changed for its users.
+const MAN_DATE: &str = "2026-11-24";
+/// A weekday helps to see a wrong schedule at once.
+const DAY_AND_TIME: &str = "%a %Y-%m-%d %H:%M %Z";
 
 /// One opening of a window, as JSON and YAML have it.
 #[derive(Debug, Serialize)]
@@ -43,15 +49,25 @@ pub(crate) fn window(args: &WindowArgs, now: DateTime<Utc>) -> Result<Verdict, F
         return Ok(Verdict::Fine);
     }
     let zone = window.schedule_timezone;
-    let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z").to_string();
-    let mut table = output::table(&["START", "CUTOFF", "END", "START (UTC)", "NOTE"]);
+    let local = |at: DateTime<Utc>| at.with_timezone(&zone);
+    // No more of the day is said than is needed.
+    let beside = |start: DateTime<Utc>, at: DateTime<Utc>| {
+        let days = local(at).date_naive().signed_duration_since(local(start).date_naive()).num_days();
+        let form = match days {
+            0 => "%H:%M %Z",
+            1..=6 => "%a %H:%M %Z",
+            _ => DAY_AND_TIME,
+        };
+        local(at).format(form).to_string()
+    };
+    let mut table = Table::new(&["START", "CUTOFF", "END", "START (UTC)", "NOTE"]);
     for o in &openings {
-        table.add_row([
-            local(o.start),
-            local(o.cutoff),
-            local(o.end),
-            o.start.format("%Y-%m-%d %H:%M").to_string(),
-            o.frozen.as_ref().map(|why| format!("stays closed: {why}")).unwrap_or_default(),
+        table.row([
+            local(o.start).format(DAY_AND_TIME).to_string().into(),
+            beside(o.start, o.cutoff).into(),
+            beside(o.start, o.end).into(),
+            o.start.format("%Y-%m-%d %H:%M").to_string().into(),
+            o.frozen.as_ref().map(|why| format!("stays closed: {why}")).unwrap_or_default().into(),
         ]);
     }
     output::data(&output::rendered(&table))?;
@@ -67,8 +83,8 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Verdict, Failure> {
     let bytes = policy::read_document(file)?;
     let imported = document::import_aws(&file.display().to_string(), &bytes)
         .map_err(|found| policy::problems(&bytes, &found))?;
-    for note in &imported.notes {
-        output::talk(&format!("note: {note}"));
+    if !imported.notes.is_empty() {
+        output::talk(document::render(&String::from_utf8_lossy(&bytes), &imported.notes).trim_end());
     }
     output::data(&document::to_yaml(&imported.document))?;
     Ok(Verdict::Fine)
@@ -85,8 +101,10 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
                 }
             }
             Err(Failure::Operator(e)) => {
-                output::talk(&format!("{}: {e}", file.display()));
-                wrong.push(file.display().to_string());
+                let (file, what) = (file.display().to_string(), e.to_string());
+                // What could not be read at all is named already.
+                output::talk(&if what.starts_with(&file) { what } else { format!("{file}: {what}") });
+                wrong.push(file);
             }
             Err(ours) => return Err(ours),
         }
@@ -120,27 +138,41 @@ pub(crate) fn predefined(args: &PredefinedArgs) -> Result<Verdict, Failure> {
                 output::structured(*format, &rows)?;
                 return Ok(Verdict::Fine);
             }
-            let mut table = output::table(&["NAME", "OPERATING SYSTEM", "DEFAULT", "APPROVES"]);
+            let mut table = Table::new(&["NAME", "OPERATING SYSTEM", "DEFAULT", "APPROVES"]);
             for r in &rows {
-                table.add_row([
-                    r.name,
-                    r.operating_system,
-                    if r.default { "yes" } else { "" },
-                    &r.description,
+                let default = if r.default { "yes" } else { "" };
+                table.row([
+                    r.name.into(),
+                    r.operating_system.into(),
+                    default.into(),
+                    (&r.description).into(),
                 ]);
             }
             output::data(&output::rendered(&table))?;
         }
         PredefinedCommand::Show { name } => {
             let found = predefined::named(name).ok_or_else(|| {
+                let meant = alike(name).map(|m| format!(", did you mean {m}?"));
+                let meant = meant.unwrap_or_else(|| ";".into());
                 Failure::operator(format!(
-                    "no predefined baseline {name}; `patchflock predefined list` shows their names"
+                    "no predefined baseline is called {name}{meant} `patchflock predefined list` shows all names"
                 ))
             })?;
             output::data(found.yaml)?;
         }
     }
     Ok(Verdict::Fine)
+}
+
+/// The name that was most likely meant: by the operating system alone, or mistyped.
+fn alike(name: &str) -> Option<&'static str> {
+    let wanted = name.to_ascii_lowercase().replace(['_', ' '], "-");
+    let similar = |p: &predefined::Predefined| {
+        let short = p.name.trim_start_matches("predefined-");
+        strsim::jaro_winkler(p.name, &wanted).max(strsim::jaro_winkler(short, &wanted))
+    };
+    let best = predefined::ALL.iter().max_by(|a, b| similar(a).total_cmp(&similar(b)))?;
+    (name.len() < 100 && similar(best) > 0.8).then_some(best.name)
 }
 
 #[derive(Debug, Serialize)]
@@ -162,9 +194,26 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
 /// `patchflock man`.
 pub(crate) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
     let dir = &args.directory;
-    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-    clap_mangen::generate_to(Cli::command(), dir)
-        .with_context(|| format!("writing man pages into {}", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("making {}", dir.display()))
+        .map_err(Failure::Operator)?;
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    pages(program, dir).with_context(|| format!("writing man pages into {}", dir.display()))?;
     output::talk(&format!("man pages written to {}; read one with `man -l`", dir.display()));
     Ok(Verdict::Fine)
+}
+
+/// One page for a command, and one for each command below it.
+fn pages(command: clap::Command, dir: &std::path::Path) -> std::io::Result<()> {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()).cloned() {
+        pages(below.disable_help_subcommand(true), dir)?;
+    }
+    clap_mangen::Man::new(command)
+        // Without a date the roff line loses a field. A fixed one keeps the pages the same until the text changes.
+        .date(MAN_DATE)
+        .source(concat!("patchflock ", env!("CARGO_PKG_VERSION")))
+        .manual("Patchflock Manual")
+        .generate_to(dir)
+        .map(drop)
 }

@@ -24,6 +24,7 @@ pub mod http;
 pub mod key;
 pub mod rocky;
 pub mod rpm;
+pub mod site;
 
 pub mod claim;
 pub mod door;

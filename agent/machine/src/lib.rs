@@ -9,4 +9,3 @@ pub mod root;
 
 pub mod host;
 pub mod pm;
-

@@ -1,6 +1,6 @@
 //! The date a wait counts from, and what follows from it (reference 1.7, design 7b "Dates").
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 
 use super::subject::Subject;
 use super::{DateSource, EffectiveDate};
@@ -55,25 +55,22 @@ pub(crate) fn within(at: DateTime<Utc>, day: chrono::NaiveDate) -> bool {
 
 /// A date for people: the day alone at midnight, else with minutes, always UTC.
 pub(crate) fn words(at: DateTime<Utc>) -> String {
-    if at.time() == NaiveTime::MIN { at.format("%Y-%m-%d").to_string() } else { minutes(at) }
+    if at.time() == NaiveTime::MIN { at.date_naive().to_string() } else { minutes(at) }
 }
 
-/// A point in time for people.
+/// A point in time for people. Without a format string, which chrono would parse anew for every patch.
 pub(crate) fn minutes(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M UTC").to_string()
+    format!("{} {:02}:{:02} UTC", at.date_naive(), at.hour(), at.minute())
 }
 
-/// Where a date comes from, for people.
-pub(crate) fn origin(date: &EffectiveDate, advisory: Option<&Advisory>) -> String {
+/// What happened on a date, for people: `issued 2026-11-03`.
+pub(crate) fn event(date: &EffectiveDate) -> String {
     let day = words(date.at);
-    let id = advisory.map_or("its advisory", |a| a.id.as_str());
     match date.source {
-        DateSource::AdvisoryIssued => format!("issued {day} by {id}"),
-        DateSource::AdvisoryUpdated => format!("updated {day} by {id}"),
+        DateSource::AdvisoryIssued => format!("issued {day}"),
+        DateSource::AdvisoryUpdated => format!("updated {day}"),
         DateSource::BuildTime => format!("built {day}"),
-        DateSource::FirstSeen => format!("first seen in its repository {day}"),
-        DateSource::MetadataDate => {
-            format!("released {day} at the latest, the date of its repository's index")
-        }
+        DateSource::FirstSeen => format!("first seen {day}"),
+        DateSource::MetadataDate => format!("released by {day} (the date of its index)"),
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::filters::{classification, short};
 use super::judge::{Judge, Judgement};
 use super::overdue;
-use super::subject::{Subject, own_security};
+use super::subject::{Fix, Subject, own_security};
 use super::{Decision, EvaluateError, Evaluation, Verdict};
 use crate::baseline::{Baseline, SecurityRule};
 use crate::inventory::{Candidate, Inventory, Sighting};
@@ -55,9 +55,9 @@ pub fn evaluate(
         let first = decisions.len();
         let seen = group.first().and_then(|c| sightings.get(&(c.name.as_str(), c.arch.as_str())));
         let seen: &[&Sighting] = seen.map_or(&[], Vec::as_slice);
-        let security = security(baseline.security_rule, inventory, group, seen);
-        for (candidate, security) in group.iter().zip(security) {
-            decisions.push(decide(&judge, candidate, security));
+        let fixes = fixes(baseline.security_rule, inventory, group, seen);
+        for (candidate, fix) in group.iter().zip(fixes) {
+            decisions.push(decide(&judge, candidate, fix));
         }
         let Some(decided) = decisions.get_mut(first..) else { continue };
         if family == Family::Windows {
@@ -95,41 +95,49 @@ fn secure_sightings(sightings: &[Sighting]) -> HashMap<(&str, &str), Vec<&Sighti
     by_package
 }
 
-/// For each version of a group (newest first): whether it counts as a security patch.
-fn security(
+/// For each version of a group (newest first): what makes it a security patch.
+fn fixes<'a>(
     rule: SecurityRule,
     inventory: &Inventory,
-    group: &[&Candidate],
-    sightings: &[&Sighting],
-) -> Vec<bool> {
+    group: &[&'a Candidate],
+    sightings: &[&'a Sighting],
+) -> Vec<Option<Fix<'a>>> {
     let os = inventory.node.operating_system;
     let family = os.family();
     let own = |c: &Candidate| own_security(os, c.security, &c.advisories);
     let newer = |a: &str, b: &str| compare(family, a, b) == Ordering::Greater;
     if rule == SecurityRule::Candidate {
-        return group.iter().map(|c| own(c)).collect();
+        return group.iter().map(|c| own(c).then_some(Fix::Own)).collect();
     }
-    let mut secure = false;
-    let mut answers: Vec<bool> = group
+    let mut earlier = None;
+    let mut answers: Vec<Option<Fix<'_>>> = group
         .iter()
+        .copied()
         .rev()
         .map(|c| {
+            if own(c) {
+                earlier = Some(Fix::Earlier(c));
+                return Some(Fix::Own);
+            }
+            if earlier.is_some() {
+                return earlier;
+            }
             // A version that is gone from the repositories is inside the range as well.
-            secure = secure
-                || own(c)
-                || sightings.iter().any(|s| {
-                    (c.installed.is_empty() || newer(&s.version, &c.installed))
-                        && !newer(&s.version, &c.version)
-                });
-            secure
+            let inside = |s: &&Sighting| {
+                (c.installed.is_empty() || newer(&s.version, &c.installed)) && !newer(&s.version, &c.version)
+            };
+            let newest = |a: &&Sighting, b: &&Sighting| {
+                compare(family, &a.version, &b.version).then_with(|| a.version.cmp(&b.version))
+            };
+            sightings.iter().copied().filter(inside).max_by(newest).map(Fix::Gone)
         })
         .collect();
     answers.reverse();
     answers
 }
 
-fn decide(judge: &Judge<'_>, candidate: &Candidate, security: bool) -> Decision {
-    let subject = Subject::offered(candidate, security);
+fn decide(judge: &Judge<'_>, candidate: &Candidate, fix: Option<Fix<'_>>) -> Decision {
+    let subject = Subject::offered(candidate, fix);
     let judgement = match never_a_candidate(judge.family, candidate) {
         Some(reason) => {
             Judgement { advisory: subject.advisories.first().copied(), ..Judgement::not_matched(reason) }
@@ -144,7 +152,7 @@ fn decide(judge: &Judge<'_>, candidate: &Candidate, security: bool) -> Decision 
         arch: candidate.arch.clone(),
         installed: candidate.installed.clone(),
         version: candidate.version.clone(),
-        security,
+        security: subject.security(),
         classification: classification(&subject, judgement.advisory, judge.family).map(str::to_owned),
         severity: judgement.advisory.and_then(|a| a.severity.clone()),
         advisories: subject.advisories.iter().map(|a| a.id.clone()).collect(),
@@ -165,11 +173,12 @@ fn hold_back(candidate: &Candidate, decision: &mut Decision) {
     }
     if let Some(why) = &candidate.held {
         decision.verdict = Verdict::Held;
-        decision.reason = format!("held by administrator: {}; otherwise {}", short(why), decision.reason);
+        decision.reason =
+            format!("held by administrator: {}; otherwise approved: {}", short(why), decision.reason);
     } else if let Some(phased) = candidate.phased.as_ref().filter(|phased| phased.deferred) {
         decision.verdict = Verdict::Deferred;
         decision.reason = format!(
-            "deferred by the distribution, which has released it to {} % of machines so far; otherwise {}",
+            "the distribution has released it to {} % of machines so far, not to this one; otherwise approved: {}",
             phased.percentage, decision.reason
         );
     }

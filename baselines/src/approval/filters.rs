@@ -5,6 +5,9 @@
 //! value and, what AWS leaves open, an absent one too: else an allow-all rule would miss just the packages that
 //! nobody described. Any other value needs the attribute.
 
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
 use super::subject::Subject;
 use crate::baseline::{Filter, FilterKey};
 use crate::inventory::{Advisory, Node};
@@ -100,16 +103,16 @@ impl<'b> Filters<'b> {
     }
 }
 
-impl Mismatch<'_> {
-    /// `wants priority Required, this is optional`.
-    pub(crate) fn words(&self) -> String {
-        let Some(wanted) = self.wanted else {
-            let found = self.found.unwrap_or("something else");
-            return format!("names no patch set and so wants OS, this is {found}");
-        };
-        match self.found {
-            Some(found) => format!("wants {wanted}, this is {}", short(found)),
-            None => format!("wants {wanted}, this has none"),
+/// `wants priority Required, this is optional`.
+impl fmt::Display for Mismatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.wanted, self.found) {
+            (None, found) => {
+                let found = short(found.unwrap_or("something else"));
+                write!(f, "names no patch set and so wants OS, this is {found}")
+            }
+            (Some(wanted), Some(found)) => write!(f, "wants {wanted}, this is {}", short(found)),
+            (Some(wanted), None) => write!(f, "wants {wanted}, this has none"),
         }
     }
 }
@@ -123,7 +126,7 @@ pub(crate) fn classification<'x>(
 ) -> Option<&'x str> {
     match advisory {
         Some(advisory) => advisory.classification.as_deref().filter(|class| !class.trim().is_empty()),
-        None if family == Family::Macos && subject.security => Some("Security"),
+        None if family == Family::Macos && subject.security() => Some("Security"),
         None => None,
     }
 }
@@ -150,40 +153,54 @@ fn accepts(wanted: &str, found: Option<&str>, key: FilterKey, os: OperatingSyste
     }
 }
 
-/// Values named in a reason; the rest is counted.
-const VALUES_SHOWN: usize = 5;
+/// A list that is longer is cut to fewer values, so that counting the rest is worth it.
+const VALUES_AT_MOST: usize = 4;
+/// Values that are named then; the rest is counted.
+const VALUES_SHOWN: usize = 3;
+/// All there are (Debian policy 2.5): a filter that lists them excludes no described package.
+const PRIORITIES: [&str; 5] = ["required", "important", "standard", "optional", "extra"];
 
 fn filter_words(filter: &Filter) -> String {
     let key = match filter.key {
         FilterKey::PatchSet => "patch set",
         FilterKey::Product => "product",
         FilterKey::ProductFamily => "product family",
-        FilterKey::Classification => "classification",
+        FilterKey::Classification => "class",
         FilterKey::MsrcSeverity => "MSRC severity",
         FilterKey::Severity => "severity",
         FilterKey::Priority => "priority",
         FilterKey::Section => "section",
     };
-    if filter.values.iter().any(|v| v == "*") {
+    let lists = |value: &str| filter.values.iter().any(|v| v.eq_ignore_ascii_case(value));
+    if lists("*") || (filter.key == FilterKey::Priority && PRIORITIES.into_iter().all(lists)) {
         return format!("any {key}");
     }
-    let mut values: Vec<String> = filter.values.iter().take(VALUES_SHOWN).map(|v| short(v)).collect();
-    if filter.values.len() > VALUES_SHOWN {
-        values.push(format!("{} more", filter.values.len() - VALUES_SHOWN));
+    let all = filter.values.len();
+    let shown = if all > VALUES_AT_MOST { VALUES_SHOWN } else { all };
+    let mut words = key.to_owned();
+    for (index, value) in filter.values.iter().take(shown).enumerate() {
+        let before = match index {
+            0 => " ",
+            _ if index + 1 == all => " or ",
+            _ => ", ",
+        };
+        write!(words, "{before}{}", short(value)).ok();
     }
-    let last = values.pop();
-    match (values.as_slice(), last) {
-        (_, None) => format!("{key} without values"),
-        ([], Some(last)) => format!("{key} {last}"),
-        (first, Some(last)) => format!("{key} {} or {last}", first.join(", ")),
+    match all - shown {
+        _ if all == 0 => words.push_str(" without values"),
+        0 => {}
+        more => drop(write!(words, " or {more} more")),
     }
+    words
 }
 
 /// Text from a repository, cut to what a line of a report bears.
-pub(crate) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 64;
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) if text.len() > LONGEST => {
+            Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
+        }
+        _ => Cow::Borrowed(text),
     }
-    text.chars().take(LONGEST).chain(std::iter::once('…')).collect()
 }

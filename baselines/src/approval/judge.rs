@@ -2,6 +2,7 @@
 
 mod words;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -129,17 +130,20 @@ impl<'a> Judge<'a> {
             reason,
         };
         if let Some(entry) = self.rejected.entry(&subject.named) {
-            return plain(Verdict::Rejected, format!("rejected_patches names it ({})", short(entry)));
+            return plain(
+                Verdict::Rejected,
+                format!("rejected_patches names it{}", by_entry(entry, subject)),
+            );
         }
         let mut listed_but_not_security = false;
         if let Some(entry) = self.approved.entry(&subject.named) {
             // The flag exists on Linux only (reference 2.1); an advisory's class does not matter here.
             let takes_all = self.baseline.approved_patches_enable_non_security
                 || matches!(self.family, Family::Windows | Family::Macos);
-            if subject.security || takes_all {
+            if subject.security() || takes_all {
                 return Judgement {
                     level: self.baseline.approved_patches_compliance_level,
-                    ..plain(Verdict::Approved, format!("approved_patches names it ({})", short(entry)))
+                    ..plain(Verdict::Approved, self.listed(entry, subject))
                 };
             }
             listed_but_not_security = true;
@@ -165,10 +169,7 @@ impl<'a> Judge<'a> {
         let passing = match self.pass_global(subject) {
             Ok(passing) => passing,
             Err(mismatch) => {
-                return plain(
-                    Verdict::NotMatched,
-                    format!("the global filter drops it: it {}", mismatch.words()),
-                );
+                return plain(Verdict::NotMatched, format!("the global filter drops it: it {mismatch}"));
             }
         };
         let mut best: Option<Finding<'x>> = None;
@@ -247,7 +248,7 @@ impl<'a> Judge<'a> {
         match self.family {
             // Linux and macOS only (reference 2.1, 1.10); SLES installs non-security patches anyway (1.9).
             Family::Windows | Family::Zypper => true,
-            _ if subject.security || prepared.rule.enable_non_security => true,
+            _ if subject.security() || prepared.rule.enable_non_security => true,
             Family::Rpm => prepared.filters.has_classification() && advisory.is_some(),
             Family::Apt | Family::Macos => false,
         }
@@ -286,9 +287,14 @@ impl<'a> Judge<'a> {
         Finding { number, advisory, date, timing }
     }
 
+    /// Those of these sources that are security sources by origin.
+    fn secure_sources<'s>(&'s self, sources: &'s [String]) -> impl Iterator<Item = &'a Source> + use<'s, 'a> {
+        sources.iter().filter_map(|id| self.sources.get(id.as_str()).copied()).filter(|s| s.security)
+    }
+
     /// Whether one of these sources is a security source by origin.
     pub(crate) fn secure_source(&self, sources: &[String]) -> bool {
-        sources.iter().any(|id| self.sources.get(id.as_str()).is_some_and(|s| s.security))
+        self.secure_sources(sources).next().is_some()
     }
 
     fn metadata_date(&self, subject: &Subject<'_>) -> Option<DateTime<Utc>> {
@@ -322,7 +328,7 @@ impl<'a> Judge<'a> {
             Timing::Manual | Timing::NoDate => Verdict::Waiting,
             Timing::TooNew => Verdict::TooNew,
         };
-        let reason = self.words(&finding);
+        let reason = self.words(&finding, subject);
         Judgement {
             verdict,
             level: self
@@ -334,6 +340,11 @@ impl<'a> Judge<'a> {
             reason,
         }
     }
+}
+
+/// ` (kernel*)`: the entry of a list, unless it is just the name.
+fn by_entry(entry: &str, subject: &Subject<'_>) -> Cow<'static, str> {
+    if entry == subject.named.name { Cow::Borrowed("") } else { Cow::Owned(format!(" ({})", short(entry))) }
 }
 
 /// The advisories to judge by, in their order, or one "no advisory".

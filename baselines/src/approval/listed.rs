@@ -24,7 +24,11 @@ pub struct Listed {
 /// Approves what the list names, whatever a baseline says; only updates of installed packages exist as candidates,
 /// so nothing new comes in. The machine administrator's own holds still win; phasing does not, since somebody
 /// asked for exactly this version.
-pub fn evaluate_override_list(list: &InstallOverrideList, inventory: &Inventory, at: DateTime<Utc>) -> Listed {
+pub fn evaluate_override_list(
+    list: &InstallOverrideList,
+    inventory: &Inventory,
+    at: DateTime<Utc>,
+) -> Listed {
     let family = inventory.node.operating_system.family();
     let mut named: Vec<(&Candidate, &str)> = Vec::new();
     let mut matched = vec![false; list.patches.len()];
@@ -49,14 +53,10 @@ pub fn evaluate_override_list(list: &InstallOverrideList, inventory: &Inventory,
             && !decisions.iter().rev().take_while(|d| same(d, candidate)).any(|d| d.chosen);
         decisions.push(decision);
     }
-    let without_match = list
-        .patches
-        .iter()
-        .zip(matched)
-        .filter(|(_, hit)| !hit)
-        .map(|(patch, _)| patch.id.clone())
-        .collect();
-    let evaluation = Evaluation { at, baseline: "install-override list".into(), decisions, overdue: Vec::new() };
+    let without_match =
+        list.patches.iter().zip(matched).filter(|(_, hit)| !hit).map(|(patch, _)| patch.id.clone()).collect();
+    let evaluation =
+        Evaluation { at, baseline: "install-override list".into(), decisions, overdue: Vec::new() };
     Listed { evaluation, without_match }
 }
 

@@ -3,8 +3,19 @@
 use chrono::{DateTime, Utc};
 
 use super::names::Named;
-use crate::inventory::{Advisory, Candidate, FirstSeen, Installed};
+use crate::inventory::{Advisory, Candidate, FirstSeen, Installed, Sighting};
 use crate::os::{Family, OperatingSystem};
+
+/// What makes a version a security patch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fix<'a> {
+    /// This very version comes from a security source or has a security notice.
+    Own,
+    /// An earlier version that is not installed either does, and is still offered.
+    Earlier(&'a Candidate),
+    /// An earlier version did, and is gone from its source.
+    Gone(&'a Sighting),
+}
 
 /// One version as the rules see it; the same view for offered and installed versions, so that "in the
 /// baseline" means one thing.
@@ -21,12 +32,12 @@ pub(crate) struct Subject<'a> {
     pub(crate) first_seen: Option<&'a FirstSeen>,
     /// Advisories in the order in which they decide: see [`ordered`].
     pub(crate) advisories: Vec<&'a Advisory>,
-    /// It counts as a security patch.
-    pub(crate) security: bool,
+    /// Why it counts as a security patch, if it does.
+    pub(crate) fix: Option<Fix<'a>>,
 }
 
 impl<'a> Subject<'a> {
-    pub(crate) fn offered(candidate: &'a Candidate, security: bool) -> Self {
+    pub(crate) fn offered(candidate: &'a Candidate, fix: Option<Fix<'a>>) -> Self {
         Self {
             named: Named::from(candidate),
             section: candidate.section.as_deref(),
@@ -38,7 +49,7 @@ impl<'a> Subject<'a> {
             build_time: candidate.build_time,
             first_seen: candidate.first_seen.as_ref(),
             advisories: ordered(&candidate.advisories),
-            security,
+            fix,
         }
     }
 
@@ -54,8 +65,13 @@ impl<'a> Subject<'a> {
             build_time: installed.build_time,
             first_seen: None,
             advisories: ordered(&installed.advisories),
-            security,
+            fix: security.then_some(Fix::Own),
         }
+    }
+
+    /// Whether it counts as a security patch.
+    pub(crate) fn security(&self) -> bool {
+        self.fix.is_some()
     }
 }
 

@@ -292,7 +292,8 @@ fn reboot_note(reboot: &RebootEvidence, rows: &[PatchCompliance]) -> Option<Stri
     let waiting = rows.iter().filter(|r| r.state == PatchState::InstalledPendingReboot).count();
     match reboot.needed {
         Some(true) => {
-            let evidence = short(&reboot.evidence.join("; "));
+            let evidence = reboot.evidence.join("; ");
+            let evidence = short(&evidence);
             Some(format!("a reboot is needed for {waiting} patches ({evidence})"))
         }
         None if waiting > 0 => Some(format!(

@@ -1,6 +1,5 @@
 //! A plan and its result as people read them.
 
-use comfy_table::{Cell, Color};
 use patchflock_baselines::approval::Evaluation;
 use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_baselines::inventory::Inventory;
@@ -8,7 +7,7 @@ use patchflock_baselines::plan::{Plan, Role};
 use patchflock_machine::pm::OutcomeKind;
 
 use crate::decisions;
-use crate::output::{count, rendered, table};
+use crate::output::{Cell, Paint, Table, count, paragraph, rendered};
 use crate::record::Record;
 
 /// The machine, the plan, and what it leaves out.
@@ -17,23 +16,23 @@ pub(super) fn heading(inventory: &Inventory, evaluation: &Evaluation, plan: &Pla
     if plan.items.is_empty() {
         text += "Nothing to install: everything that is approved and can be installed is installed.\n";
     } else {
-        let mut table = table(&["PACKAGE", "FROM", "TO", "WHY"]);
+        let mut table = Table::new(&["PACKAGE", "FROM", "TO", "WHY"]);
         for item in &plan.items {
             let why = match &item.role {
                 Role::Approved { reason } => reason.clone(),
                 Role::PulledIn { by } => format!("pulled in by {}", by.join(", ")),
             };
-            table.add_row([
-                item.name.clone(),
-                item.from.clone().unwrap_or_else(|| "(new)".into()),
-                item.to.clone(),
-                why,
+            table.row([
+                decisions::label(&item.name, &item.arch, inventory).into(),
+                item.from.as_deref().unwrap_or("(new)").into(),
+                (&item.to).into(),
+                why.into(),
             ]);
         }
         text += &rendered(&table);
     }
     for held in &plan.held {
-        text += &format!("held: {} {}: {}\n", held.name, held.version, held.reason);
+        text += &paragraph("held: ", &format!("{} {}: {}", held.name, held.version, held.reason));
     }
     text + "\n"
 }
@@ -62,20 +61,23 @@ pub(super) fn result(record: &Record) -> String {
             count(report.outcomes.len(), "package", "packages")
         );
         if !failed.is_empty() {
-            let mut table = table(&["FAILED", "VERSION", "WHY"]);
+            let mut table = Table::new(&["FAILED", "VERSION", "WHY"]);
             for (target, why) in failed {
-                table.add_row([Cell::new(&target.name).fg(Color::Red), Cell::new(&target.version), Cell::new(why)]);
+                table.row([Cell::painted(&target.name, Paint::Bad), (&target.version).into(), why.into()]);
             }
             text += &rendered(&table);
         }
         for file in &report.kept_conffiles {
-            text += &format!("your version of {file} was kept; the package's new one lies beside it\n");
+            let kept = format!("your version of {file} was kept; the package's new one lies beside it");
+            text += &paragraph("", &kept);
         }
     }
     text += &format!("before: {}", decisions::compliance(&record.before).trim_start_matches("compliance: "));
     if let Some(after) = &record.after {
         text += &format!("after:  {}", decisions::compliance(after).trim_start_matches("compliance: "));
         text += &decisions::noncompliant(after);
+    } else {
+        text += "after:  UNKNOWN (the machine could not be looked at again)\n";
     }
     text
 }

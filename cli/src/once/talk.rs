@@ -16,6 +16,9 @@ pub(super) struct Talk {
     phase: RefCell<String>,
 }
 
+/// How often the live line shows that we are alive.
+const TICK: Duration = Duration::from_millis(120);
+
 impl Talk {
     pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
@@ -23,10 +26,15 @@ impl Talk {
             if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {msg}") {
                 bar.set_style(style);
             }
-            bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
         Self { bar, phase: RefCell::new(String::new()) }
+    }
+
+    /// Progress for nobody.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        Self { bar: Some(ProgressBar::hidden()), phase: RefCell::default() }
     }
 
     /// A new phase began.
@@ -34,8 +42,13 @@ impl Talk {
         name.clone_into(&mut self.phase.borrow_mut());
         match &self.bar {
             Some(bar) => {
+                // A line that was taken away comes back.
+                if bar.is_finished() {
+                    bar.reset();
+                }
                 bar.set_prefix(name.to_owned());
                 bar.set_message("");
+                bar.enable_steady_tick(TICK);
             }
             None => output::talk(&format!("{name} ...")),
         }

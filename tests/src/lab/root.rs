@@ -139,6 +139,20 @@ impl RootDir {
         Ok(door::ok_command(self.shell(line))?.stdout_text().into_owned())
     }
 
+    /// Processes inside, as the host numbers them, with their command lines.
+    pub fn processes(&self) -> Vec<(i32, String)> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries
+            .filter(|e| fs::read_link(e.path().join("root")).is_ok_and(|r| r == self.merged))
+            .filter_map(|e| {
+                let pid = e.file_name().to_string_lossy().parse().ok()?;
+                // One that ends meanwhile has none.
+                let line = fs::read_to_string(e.path().join("cmdline")).ok()?.replace('\0', " ");
+                (!line.is_empty()).then_some((pid, line))
+            })
+            .collect()
+    }
+
     fn shell(&self, line: &str) -> Command {
         Command::new(&self.root(), "sh")
             .args(["-c", line])

@@ -3,6 +3,8 @@
 //! Works with apt 2.2 and later, on the running system and on one in a directory. A scan needs no root.
 
 mod dpkg_log;
+#[doc(hidden)]
+pub mod fuzzing;
 mod install;
 mod lists;
 mod lock;
@@ -36,20 +38,21 @@ use crate::root::Root;
 pub struct Apt {
     root: Root,
     clock: fn() -> DateTime<Utc>,
-    lock_wait: Duration,
+    lock_wait: Option<Duration>,
     /// What the last refresh could not fetch: apt keeps the old lists and forgets that they are old.
     failed: Mutex<Vec<(String, String)>>,
 }
 
 impl Apt {
-    /// The apt of the system at `root`. Waits up to two minutes for another program's lock.
+    /// The apt of the system at `root`. Waits for another program's lock as long as the machine's own
+    /// `DPkg::Lock::Timeout` says, an hour at most, and two minutes where it says nothing.
     pub fn new(root: Root) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "Valid-Until is a matter of now and the trait passes no clock"
         )]
         let clock = Utc::now;
-        Self { root, clock, lock_wait: Duration::from_secs(120), failed: Mutex::default() }
+        Self { root, clock, lock_wait: None, failed: Mutex::default() }
     }
 
     /// With another clock, against which `Valid-Until` is judged.
@@ -60,8 +63,13 @@ impl Apt {
 
     /// With another bound on waiting for locks.
     pub fn with_lock_wait(mut self, wait: Duration) -> Self {
-        self.lock_wait = wait;
+        self.lock_wait = Some(wait);
         self
+    }
+
+    fn lock_wait(&self) -> Duration {
+        let timeout = || settings::read(&self.root).ok()?.lock_timeout;
+        self.lock_wait.unwrap_or_else(|| lock::bound(timeout()))
     }
 }
 
@@ -71,7 +79,7 @@ impl PackageManager for Apt {
     }
 
     fn refresh(&self, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
-        let report = refresh::refresh(&self.root, self.lock_wait, progress)?;
+        let report = refresh::refresh(&self.root, self.lock_wait(), progress)?;
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = report.failed.clone();
         Ok(report)
     }
@@ -93,15 +101,15 @@ impl PackageManager for Apt {
     }
 
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
-        install::fetch(&self.root, plan, self.lock_wait, progress)
+        install::fetch(&self.root, plan, self.lock_wait(), progress)
     }
 
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
-        install::install(&self.root, plan, self.lock_wait, progress)
+        install::install(&self.root, plan, self.lock_wait(), progress)
     }
 
     fn repair(&self) -> Result<Option<String>, PmError> {
-        repair::repair(&self.root, self.lock_wait)
+        repair::repair(&self.root, self.lock_wait())
     }
 }
 

@@ -12,6 +12,8 @@
 
 mod database;
 mod evidence;
+#[doc(hidden)]
+pub mod fuzzing;
 mod install;
 mod metadata;
 mod refresh;

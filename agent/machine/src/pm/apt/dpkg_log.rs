@@ -35,6 +35,10 @@ impl Log {
 /// Lines that are quoted for one package.
 const QUOTED: usize = 12;
 
+/// How many lines before a blame the start of its package is looked for: a log of nothing but blame must not cost
+/// the square of its length.
+const LOOK_BACK: usize = 1000;
+
 /// Packages that dpkg calls failed, with the lines that lead there. A package whose dependency failed gets dpkg's
 /// words about that dependency.
 pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
@@ -42,30 +46,41 @@ pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = blamed(line) else { continue };
+        // The first blame counts: later rounds only repeat it.
+        if found.contains_key(&name) {
+            continue;
+        }
+        let beginnings = [
+            format!("Setting up {name} "),
+            format!("Setting up {name}:"),
+            format!("dpkg: dependency problems prevent configuration of {name}:"),
+        ];
+        let file = format!("{name}_");
         let starts = |l: &str| {
-            l.starts_with(&format!("Setting up {name} "))
-                || l.starts_with(&format!("Setting up {name}:"))
-                || l.starts_with(&format!("dpkg: dependency problems prevent configuration of {name}:"))
-                || (l.starts_with("Preparing to unpack ") && l.contains(&format!("{name}_")))
+            beginnings.iter().any(|b| l.starts_with(b))
+                || (l.starts_with("Preparing to unpack ") && l.contains(&file))
         };
-        let before = lines.get(..at).unwrap_or_default();
-        let from = before.iter().rposition(|l| starts(l)).unwrap_or(at).max(at.saturating_sub(QUOTED));
+        let first = at.saturating_sub(LOOK_BACK);
+        let before = lines.get(first..at).unwrap_or_default();
+        let from = before.iter().rposition(|l| starts(l)).map_or(at, |i| first + i);
+        let from = from.max(at.saturating_sub(QUOTED));
         let reason = lines.get(at + 1).filter(|l| l.starts_with(' ')).map_or("", |l| l.trim());
-        let mut words: Vec<&str> = lines
-            .get(from..at)
-            .unwrap_or_default()
-            .iter()
-            .map(|l| l.trim())
-            .filter(|l| !l.is_empty())
-            .collect();
-        // Both streams of the child meet here and may be a line apart: another package's start is no reason.
-        let another =
-            |w: &str| ["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| w.starts_with(s));
-        words.retain(|w| !another(w) || w.contains(name.as_str()));
+        // Both streams of the child meet here and may be a line apart: what dpkg is about to do and whom else it
+        // blames is no reason.
+        let mut words: Vec<&str> = Vec::new();
+        let mut others_reason = false;
+        for line in lines.get(from..at).unwrap_or_default() {
+            let blames = blamed(line).is_some();
+            let announces =
+                ["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| line.starts_with(s));
+            if !blames && !announces && !(others_reason && line.starts_with(' ')) {
+                words.push(line.trim());
+            }
+            others_reason = blames;
+        }
         words.push(reason);
         words.retain(|w| !w.is_empty());
-        // The first blame counts: later rounds only repeat it.
-        found.entry(name).or_insert_with(|| words.join(" | ").chars().take(1500).collect());
+        found.insert(name, words.join(" | ").chars().take(1500).collect());
     }
     found
 }

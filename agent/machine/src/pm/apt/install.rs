@@ -41,7 +41,7 @@ pub(super) fn fetch(
     lock::wait(&[settings.archives.join("lock")], lock_wait)?;
     let out = preferences
         .over(progress::apt_get(root))
-        .args(["-y", "-q", "--download-only", "upgrade", "--with-new-pkgs"])
+        .args(["-y", "-o", "quiet=1", "--download-only", "upgrade", "--with-new-pkgs"])
         .deadline(LONG)
         .run_lines(|_, line| {
             progress::show(line, on_progress);
@@ -176,7 +176,7 @@ impl Run<'_> {
         let mut command = preferences
             .over(progress::apt_get(self.root))
             .args(no_download)
-            .args(["-y", "-q", "-o", "Dpkg::Use-Pty=0"])
+            .args(["-y", "-o", "quiet=1", "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
         for option in DPKG {
             command = command.args(["-o", &format!("Dpkg::Options::={option}")]);

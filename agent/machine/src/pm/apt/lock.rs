@@ -12,6 +12,17 @@ use crate::root::Root;
 /// Between two looks at a foreign lock.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long to wait, given the machine's own setting in seconds. apt takes a negative number as "for ever"; a run
+/// that never ends helps nobody, so that is an hour.
+pub(super) fn bound(configured: Option<i64>) -> Duration {
+    const LONGEST: u64 = 3600;
+    let seconds = match configured {
+        None => 120,
+        Some(seconds) => u64::try_from(seconds).map_or(LONGEST, |s| s.min(LONGEST)),
+    };
+    Duration::from_secs(seconds)
+}
+
 /// Waits until nobody holds any of the files, at most `limit`.
 ///
 /// apt's own `DPkg::Lock::Timeout` covers only dpkg's locks: `apt-get update` and downloads give up at once when
@@ -75,6 +86,12 @@ mod tests {
         let out = Output { code: 100, stdout: Vec::new(), stderr: said.into(), truncated: false };
         let error = refused(&out, Duration::from_secs(3)).unwrap();
         assert!(error.to_string().starts_with("process 4711 (apt-get) holds"), "{error}");
+    }
+
+    #[test]
+    fn the_machine_says_how_long_to_wait_and_never_for_ever() {
+        let seconds = [None, Some(0), Some(7), Some(-1), Some(i64::MAX)].map(|c| bound(c).as_secs());
+        assert_eq!(seconds, [120, 0, 7, 3600, 3600]);
     }
 
     #[test]

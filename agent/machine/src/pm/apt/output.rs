@@ -74,7 +74,8 @@ fn split_name(name: &str) -> Option<(String, Option<String>)> {
         Some((name, arch)) => (name, Some(arch.to_owned())),
         None => (name, None),
     };
-    (!name.is_empty()).then(|| (name.to_owned(), arch))
+    let whole = !name.is_empty() && arch.as_deref() != Some("");
+    whole.then(|| (name.to_owned(), arch))
 }
 
 /// `name[:arch] [old] (new Origin:1/suite, Other:2/suite [arch]) [what it needs]`.
@@ -92,6 +93,9 @@ fn inst(rest: &str) -> Option<Step> {
     let rest = rest.get(..rest.find("])")?)?;
     let (to, rest) = rest.split_once(' ')?;
     let arch = rest.rsplit_once('[').map(|(_, a)| a.to_owned()).or(named_arch);
+    if arch.as_deref() == Some("") {
+        return None;
+    }
     Some(Step { name, arch, from, to: Some(to.to_owned()) })
 }
 
@@ -163,6 +167,16 @@ pub(super) fn words(out: &Output) -> String {
         .take_while(|l| l.starts_with(' '))
         .map(str::trim)
         .collect();
+    // "remove is disabled" alone does not say whom it would hit.
+    let removed: Vec<String> = stdout
+        .lines()
+        .skip_while(|l| *l != "The following packages will be REMOVED:")
+        .skip(1)
+        .take_while(|l| l.starts_with(' '))
+        .filter_map(|l| l.split_whitespace().next())
+        .map(|name| format!("it would remove {name}"))
+        .collect();
+    lines.extend(removed.iter().map(String::as_str));
     let stderr = out.stderr_text();
     lines.extend(stderr.lines().filter_map(|l| l.strip_prefix("E: ")).map(str::trim));
     if lines.is_empty() {

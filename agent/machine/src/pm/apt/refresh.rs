@@ -21,7 +21,7 @@ pub(super) fn refresh(
     lock::wait(&[settings.lists.join("lock")], lock_wait)?;
     // Without the error mode a repository that does not answer leaves exit code 0 (seen with apt 2.6).
     let out = progress::apt_get(root)
-        .args(["-q", "-o", "APT::Update::Error-Mode=any", "update"])
+        .args(["-o", "quiet=1", "-o", "APT::Update::Error-Mode=any", "update"])
         .deadline(Duration::from_secs(1800))
         .run_lines(|_, line| {
             progress::show(line, on_progress);

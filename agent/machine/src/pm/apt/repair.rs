@@ -17,13 +17,20 @@ const OPTIONS: [&str; 2] = ["--force-confdef", "--force-confold"];
 pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>, PmError> {
     super::needs_root("repairing the package database")?;
     let settings = settings::read(root)?;
-    let status = status::read(&settings.status, &settings.arch)?;
-    let journal = journal(&settings.status);
-    let half = half_done(&status);
-    if half.is_empty() && !journal {
+    let look = || -> Result<(Vec<String>, bool), PmError> {
+        Ok((half_done(&status::read(&settings.status, &settings.arch)?), journal(&settings.status)))
+    };
+    let nothing = |(half, journal): &(Vec<String>, bool)| half.is_empty() && !journal;
+    if nothing(&look()?) {
         return Ok(None);
     }
+    // Half done may also be what somebody is doing right now: then it is over when the lock is free.
     lock::wait(&lock::of_packages(root, &settings.archives), lock_wait)?;
+    let found = look()?;
+    if nothing(&found) {
+        return Ok(None);
+    }
+    let (half, journal) = found;
     let mut done = Vec::new();
     if journal {
         done.push("the journal of an interrupted dpkg was written back".to_owned());
@@ -57,7 +64,8 @@ pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>,
 fn fix(root: &Root, status: &Status, lock_wait: Duration) -> Result<String, PmError> {
     let apt = || {
         Command::new(root, "apt-get")
-            .args(["-y", "-q", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
+            .args(["-y", "-o", "quiet=1", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
+            .args(["-o", "APT::Get::AutomaticRemove=false"])
             .args(["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", lock_wait.as_secs().max(1))])
     };

@@ -19,22 +19,32 @@ use crate::exec::{Command, Output};
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
 
-/// Arguments of every simulation: no note for non-root users, and the old output format on apt 3.
-pub(super) const SIMULATE: [&str; 6] =
-    ["-s", "-V", "-o", "APT::Get::Show-User-Simulation-Note=no", "-o", "APT::Output-Version=0"];
+/// Arguments of every simulation: no note for non-root users, the old output format on apt 3, and no `quiet` of the
+/// administrator's (2 and more leaves out what is kept back).
+pub(super) const SIMULATE: [&str; 8] = [
+    "-s",
+    "-V",
+    "-o",
+    "APT::Get::Show-User-Simulation-Note=no",
+    "-o",
+    "APT::Output-Version=0",
+    "-o",
+    "quiet=1",
+];
 
 /// Reads everything; changes nothing.
 pub(super) fn scan(root: &Root, now: DateTime<Utc>) -> Result<Scan, PmError> {
     let settings = super::settings::read(root)?;
     let (native, services, ours) = std::thread::scope(|scope| {
-        let native = scope.spawn(|| simulate(root));
+        let native = scope.spawn(|| simulate(root, &[]));
         let services = scope.spawn(|| surroundings::services_to_restart(root));
         let ours = read(root, &settings, now);
         (native.join(), services.join(), ours)
     });
     let (native_out, native) = native.map_err(|_| died("the simulation"))??;
     let Ours { status, auto, repos, offers, opinions, package_manager } = ours?;
-    let native = native.native(&status);
+    let mut native = native.native(&status);
+    tell_deferred(root, &status, &offers, &mut native)?;
 
     let mut sources: Vec<Source> = repos.iter().map(|r| r.source.clone()).collect();
     sources.extend(complaint(&native_out, &sources));
@@ -55,9 +65,44 @@ fn died(what: &str) -> PmError {
     PmError::Failed { what: what.to_owned(), tool_says: "its thread ended early".to_owned() }
 }
 
-fn simulate(root: &Root) -> Result<(Output, output::Simulated), PmError> {
+/// Options that make apt forget phasing.
+pub(super) const PHASED_TOO: [&str; 2] = ["-o", "APT::Get::Always-Include-Phased-Updates=true"];
+
+/// apt 2.5 and 2.6 list what phasing defers among what is kept back (2.4 and 2.7 do not). What would be upgraded
+/// without phasing is told apart by asking again, and only where a version in phases is kept back at all.
+fn tell_deferred(
+    root: &Root,
+    status: &Status,
+    offers: &[(usize, Offer)],
+    native: &mut [NativeUpgrade],
+) -> Result<(), PmError> {
+    let in_phases = |n: &NativeUpgrade| {
+        n.action == NativeAction::KeptBack
+            && offers.iter().any(|(_, o)| {
+                o.name == n.name
+                    && o.version == n.to
+                    && o.phased.is_some_and(|percent| percent < 100)
+                    && status.same_arch(&o.arch, &n.arch)
+            })
+    };
+    if !native.iter().any(in_phases) {
+        return Ok(());
+    }
+    let unphased = simulate(root, &PHASED_TOO)?.1.native(status);
+    for n in native.iter_mut().filter(|n| in_phases(n)) {
+        let upgraded = |u: &NativeUpgrade| {
+            u.action == NativeAction::Upgrade && u.name == n.name && u.arch == n.arch && u.to == n.to
+        };
+        if unphased.iter().any(upgraded) {
+            n.action = NativeAction::Deferred;
+        }
+    }
+    Ok(())
+}
+
+fn simulate(root: &Root, more: &[&str]) -> Result<(Output, output::Simulated), PmError> {
     let what = "apt-get -s -V dist-upgrade";
-    let out = Command::new(root, "apt-get").args(SIMULATE).arg("dist-upgrade").run()?;
+    let out = Command::new(root, "apt-get").args(SIMULATE).args(more).arg("dist-upgrade").run()?;
     output::check(what, &out)?;
     let parsed = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
         what: what.to_owned(),

@@ -18,6 +18,8 @@ pub(super) struct Settings {
     /// `APT::Periodic::Unattended-Upgrade` and `APT::Periodic::Enable` as written.
     pub(super) unattended: Option<String>,
     pub(super) periodic: Option<String>,
+    /// How long the administrator lets apt wait for a lock (`DPkg::Lock::Timeout`), in seconds.
+    pub(super) lock_timeout: Option<i64>,
 }
 
 /// Asks `apt-config`.
@@ -26,6 +28,7 @@ pub(super) fn read(root: &Root) -> Result<Settings, PmError> {
         .args(["shell", "ARCH", "APT::Architecture", "LISTS", "Dir::State::lists/d", "STATE", "Dir::State/d"])
         .args(["STATUS", "Dir::State::status/f", "ARCHIVES", "Dir::Cache::archives/d"])
         .args(["UNATTENDED", "APT::Periodic::Unattended-Upgrade", "PERIODIC", "APT::Periodic::Enable"])
+        .args(["LOCK", "DPkg::Lock::Timeout"])
         .run()
         .map_err(|e| match e {
             crate::exec::ExecError::NotFound { .. } => PmError::NoTool { tool: "apt" },
@@ -47,6 +50,7 @@ pub(super) fn read(root: &Root) -> Result<Settings, PmError> {
         archives: path("ARCHIVES", "/var/cache/apt/archives"),
         unattended: values.get("UNATTENDED").cloned(),
         periodic: values.get("PERIODIC").cloned(),
+        lock_timeout: values.get("LOCK").and_then(|v| v.parse().ok()),
     })
 }
 

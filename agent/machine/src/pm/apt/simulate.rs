@@ -104,7 +104,9 @@ impl Search<'_> {
         // -y makes apt refuse what a person would have to confirm: changes of held packages and downgrades.
         let out = Command::new(self.root, "apt-get")
             .args(SIMULATE)
-            .args(["-y", "--no-remove", "--only-upgrade", "install", "--"])
+            // The administrator's wish to remove what is unused would meet --no-remove and refuse everything.
+            .args(["-y", "--no-remove", "-o", "APT::Get::AutomaticRemove=false"])
+            .args(["--only-upgrade", "--no-install-recommends", "install", "--"])
             .args(names)
             .run()?;
         if !out.success() {

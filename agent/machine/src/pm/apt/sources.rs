@@ -335,7 +335,7 @@ fn cat(root: &Root, path: &Path) -> Result<Vec<u8>, String> {
 /// The configured repositories of `root`.
 pub(super) fn find(root: &Root, lists: &Path) -> Result<Vec<Repo>, PmError> {
     let what = "apt-get update --print-uris";
-    let out = Command::new(root, "apt-get").args(["update", "--print-uris"]).run()?;
+    let out = Command::new(root, "apt-get").args(["-o", "quiet=1", "update", "--print-uris"]).run()?;
     super::output::check(what, &out)?;
     let entries = parse_uris(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
         what: what.to_owned(),

@@ -78,6 +78,10 @@ fn timer(root: &Root, unit: &str) -> Timer {
 
 /// Whether the machine asks for a reboot. Without a sign either way the answer is that it cannot tell.
 pub(super) fn reboot(root: &Root, status: &Status) -> RebootEvidence {
+    if !root.is_host() {
+        // A system in a directory does not run, so nothing in it waits for a boot.
+        return RebootEvidence { needed: Some(false), evidence: Vec::new() };
+    }
     let mut evidence = Vec::new();
     let read = |path: &str| std::fs::read_to_string(root.path(path)).ok();
     if root.path("/run/reboot-required").exists() {
@@ -96,13 +100,14 @@ pub(super) fn reboot(root: &Root, status: &Status) -> RebootEvidence {
             format!("/run/reboot-required names {}", names.join(", "))
         });
     }
-    // The kernel that runs is that of the host, whatever system lies in a directory.
-    let kernel = if root.is_host() {
+    let kernel = if status.packages.values().any(|p| p.name.starts_with("linux-image-")) {
         let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
         let banner = read("/proc/version").unwrap_or_default();
         newer_kernel(status, release.trim(), &banner)
     } else {
-        None
+        // A container: its kernel is not its business. What is left to be old is its first process, which no
+        // service restart replaces. Only root may look; a user sees no sign, and root will.
+        Some(read("/proc/1/maps").and_then(|maps| replaced(&maps)))
     };
     if let Some(Some(newer)) = &kernel {
         evidence.push(newer.clone());
@@ -113,6 +118,15 @@ pub(super) fn reboot(root: &Root, status: &Status) -> RebootEvidence {
         (true, _) => None,
     };
     RebootEvidence { needed, evidence }
+}
+
+/// What in a process's memory map shows that a program or library under it was replaced.
+fn replaced(maps: &str) -> Option<String> {
+    let file = maps.lines().find_map(|line| {
+        let path = line.get(line.find('/')?..)?.strip_suffix(" (deleted)")?;
+        ["/usr/", "/lib"].iter().any(|dir| path.starts_with(dir)).then_some(path)
+    })?;
+    Some(format!("process 1 runs on replaced files ({file})"))
 }
 
 /// `None`: the running kernel is not of a package (a container, a kernel of one's own). Otherwise what shows that
@@ -160,4 +174,32 @@ pub(super) fn services_to_restart(root: &Root) -> Vec<String> {
 /// `NEEDRESTART-SVC: ssh.service` lines.
 pub(super) fn parse_needrestart(text: &str) -> Vec<String> {
     text.lines().filter_map(|l| l.strip_prefix("NEEDRESTART-SVC:")).map(|s| s.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_replaced_program_or_library_shows_that_a_process_is_old() {
+        let line = |path: &str| format!("7f1-7f2 r-xp 00000000 08:01 123                   {path}\n");
+        let quiet =
+            [line("/usr/lib/libc.so.6"), line("/dev/shm/x (deleted)"), "7f1-7f2 rw-p 0 00:00 0 \n".into()];
+        assert_eq!(replaced(&quiet.concat()), None);
+        let old = quiet.concat() + &line("/usr/lib/libcrypto.so.3 (deleted)");
+        assert_eq!(
+            replaced(&old).as_deref(),
+            Some("process 1 runs on replaced files (/usr/lib/libcrypto.so.3)")
+        );
+        assert!(replaced(&line("/lib/systemd/systemd (deleted)")).is_some());
+    }
+
+    #[test]
+    fn a_system_in_a_directory_waits_for_no_reboot() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("run")).unwrap();
+        std::fs::write(dir.path().join("run/reboot-required"), "").unwrap();
+        let status = Status::default();
+        assert_eq!(reboot(&Root::at(dir.path()), &status).needed, Some(false));
+    }
 }

@@ -61,6 +61,15 @@ fn a_step_that_is_not_understood_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_step_without_an_architecture_behind_its_colon_is_refused() {
+    // Else it would be a change of a package of no architecture, which nothing can be compared with.
+    for line in ["Remv gone: [3]", "Inst new: (1 X:1/y [amd64])", "Inst new (1 X:1/y [])"] {
+        let (place, found) = output::parse(&format!("{line}\n")).unwrap_err();
+        assert_eq!((place.as_str(), found.as_str()), ("line 1", line));
+    }
+}
+
+#[test]
 fn policy_gives_candidate_and_priorities() {
     for text in [captured!("apt-2.6.2-policy.txt"), captured!("apt-3.0.4-policy.txt")] {
         let found = policy::parse(text).unwrap();
@@ -159,6 +168,20 @@ fn an_index_with_a_hole_is_damaged() {
 }
 
 #[test]
+fn an_entry_is_an_offer_of_the_name_it_was_picked_by_and_of_words() {
+    let wanted: HashSet<String> = ["bash".to_owned()].into();
+    for start in [
+        "package: evil\nPackage: bash\nArchitecture: amd64\nVersion: 1",
+        "Package: bash\n ed\nArchitecture: amd64\nVersion: 1",
+        "Package: bash\nArchitecture: amd64\nVersion: 1\n 2",
+        "Package: bash\nArchitecture: amd64 i386\nVersion: 1",
+    ] {
+        let refused = lists::offers(format!("{start}\n\n").as_bytes(), &wanted).unwrap_err();
+        assert!(refused.contains("cannot be read at byte 0"), "{refused}");
+    }
+}
+
+#[test]
 fn a_half_configured_package_is_incomplete_and_the_journal_has_the_last_word() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("updates")).unwrap();
@@ -169,6 +192,13 @@ fn a_half_configured_package_is_incomplete_and_the_journal_has_the_last_word() {
     let found = status::read(&dir.path().join("status"), "amd64").unwrap();
     let alpha = found.get("alpha", "amd64").unwrap();
     assert_eq!((alpha.complete, &*alpha.version, &*alpha.state), (false, "2.0", "half-configured"));
+}
+
+#[test]
+fn an_installed_package_without_a_version_is_a_damaged_file() {
+    let text = "Package: a\nStatus: install ok installed\nArchitecture: amd64\n";
+    let (place, found) = status::apply(&mut Status::default(), text).unwrap_err();
+    assert_eq!((place.as_str(), found.as_str()), ("stanza 1 (a)", "installed, and no Version field"));
 }
 
 #[test]
@@ -184,8 +214,19 @@ fn dpkg_blames_a_package_with_the_lines_that_lead_there() {
         Preparing to unpack .../2-bad_2.0_all.deb ...\nno\n\
         dpkg: error processing archive /tmp/apt-dpkg-install-xy/2-bad_2.0_all.deb (--unpack):\n new script returned 3\n";
     let found = dpkg_log::errors(log);
-    assert_eq!(found["broken"], "Setting up broken (2.0) ... | no database | installed script returned 1");
-    assert_eq!(found["bad"], "Preparing to unpack .../2-bad_2.0_all.deb ... | no | new script returned 3");
+    let meeting = "Setting up one (2) ...\nSetting up two (2) ...\n\
+        dpkg: error processing package one (--configure):\n first\nno disk\n\
+        dpkg: error processing package two (--configure):\n second\n";
+    assert_eq!(dpkg_log::errors(meeting)["two"], "no disk | second");
+    assert_eq!(found["broken"], "no database | installed script returned 1");
+    assert_eq!(found["bad"], "no | new script returned 3");
+}
+
+#[test]
+fn a_log_of_nothing_but_blame_is_read_in_linear_time() {
+    // Quadratic, this takes minutes.
+    let log: String = (0..20_000).map(|n| format!("dpkg: error processing package p{n} (--x):\n")).collect();
+    assert_eq!(dpkg_log::errors(&log).len(), 20_000);
 }
 
 fn item(name: &str, to: &str) -> Item {

@@ -50,12 +50,11 @@ impl Preferences {
     pub(super) fn over(&self, apt_get: Command) -> Command {
         let path = self.file.path();
         let inside = path.strip_prefix(self.root.dir()).unwrap_or(path);
-        apt_get.args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())]).args([
-            "-o",
-            "Dir::Etc::PreferencesParts=/dev/null",
-            "-o",
-            "APT::Default-Release=",
-        ])
+        apt_get
+            .args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())])
+            .args(["-o", "Dir::Etc::PreferencesParts=/dev/null", "-o", "APT::Default-Release="])
+            // Phasing was heeded when the versions were chosen; whoever asked for exactly this one gets it.
+            .args(super::scan::PHASED_TOO)
     }
 }
 
@@ -149,7 +148,7 @@ pub(super) enum Supply {
 /// install is not absolute"), so that option can only be used where every package is in the cache.
 pub(super) fn supply(preferences: &Preferences) -> Result<Supply, PmError> {
     let what = "apt-get --print-uris upgrade";
-    let args = ["-y", "-qq", "--print-uris", "upgrade", "--with-new-pkgs"];
+    let args = ["-y", "-o", "quiet=1", "--print-uris", "upgrade", "--with-new-pkgs"];
     let out = preferences.apt_get().args(args).run()?;
     output::check(what, &out)?;
     let text = out.stdout_text();

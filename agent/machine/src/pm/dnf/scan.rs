@@ -114,6 +114,13 @@ fn raw(what: &str, said: &Said) -> Result<Raw, PmError> {
     })
 }
 
+/// What the script's facts become in an inventory when no advisory is known: the door of the fuzz target.
+pub(super) fn of_facts(said: &Said) -> Result<super::fuzzing::Scanned, PmError> {
+    let raw = raw("the scan script", said)?;
+    let none = Advisories::new();
+    Ok((installed(&raw, &none), candidates(&raw, &none, false), native(&raw)))
+}
+
 /// "Everything in a notice counts as security-relevant on Amazon Linux" (reference 1.6 point 2).
 fn is_amazon(os: OperatingSystem) -> bool {
     use OperatingSystem as Os;

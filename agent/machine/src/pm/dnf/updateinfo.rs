@@ -18,6 +18,8 @@ use quick_xml::events::{BytesStart, Event};
 const FIELD: usize = 2000;
 /// References kept of one advisory.
 const REFERENCES: usize = 5000;
+/// Notices about one version; real ones have a handful. They are compared with each other, so this bounds the square.
+const NOTICES: usize = 1000;
 /// Deepest nesting; real files have seven levels.
 const DEPTH: usize = 32;
 
@@ -105,7 +107,7 @@ pub(crate) fn read(input: impl BufRead, wanted: &HashSet<Nevra>, out: &mut Advis
                 match (path.len(), tag.as_str(), &mut notice) {
                     (1, "update", _) => {
                         if let Some(done) = notice.take() {
-                            finished(done, out);
+                            finished(done, out).map_err(|e| format!("byte {at}: {e}"))?;
                         }
                     }
                     (2, "id", Some(n)) => n.advisory.id = text.trim().to_owned(),
@@ -182,11 +184,11 @@ pub(crate) fn evr(epoch: &str, version: &str, release: &str) -> String {
     }
 }
 
-fn finished(notice: Notice, out: &mut Advisories) {
+fn finished(notice: Notice, out: &mut Advisories) -> Result<(), String> {
     let raw = notice.advisory;
     // A notice without an id cannot be named in a decision; a notice about other versions is not ours.
     if raw.id.is_empty() || notice.packages.is_empty() {
-        return;
+        return Ok(());
     }
     let some = |s: String| (!s.is_empty()).then_some(s);
     let advisory = Arc::new(Advisory {
@@ -204,9 +206,14 @@ fn finished(notice: Notice, out: &mut Advisories) {
         let list = out.entry(nevra).or_default();
         // The same notice comes once per repository and, on some vendors, once per collection.
         if !list.iter().any(|a| a.id == advisory.id) {
+            if list.len() == NOTICES {
+                let id = &advisory.id;
+                return Err(format!("{id} is one of more than {NOTICES} notices about the same version"));
+            }
             list.push(Arc::clone(&advisory));
         }
     }
+    Ok(())
 }
 
 /// Dates as vendors write them, all taken as UTC; anything else is no date (reference 1.6 point 6).
@@ -300,6 +307,21 @@ mod tests {
         for cut in (0..=end).step_by(7) {
             assert!(parse(&LAB[..cut]).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_flood_of_notices_about_one_version_is_refused() {
+        let file = |count: usize| {
+            let notice = |n| {
+                format!(
+                    "<update><id>A{n}</id><pkglist><package name='alpha' version='1.1' release='1' arch='noarch'/>\
+                     </pkglist></update>"
+                )
+            };
+            format!("<updates>{}</updates>", (0..count).map(notice).collect::<String>())
+        };
+        assert_eq!(parse(file(NOTICES).as_bytes()).unwrap()[&nevra("alpha", "1.1-1")].len(), NOTICES);
+        assert!(parse(file(NOTICES + 1).as_bytes()).unwrap_err().contains("more than 1000 notices"));
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! The part of `once` that changes the machine: fetch, write down, install, write down, look again, write down.
+//!
+//! The record is on disk before the first package changes and again as soon as the outcome is known: whatever
+//! fails afterwards, nobody has to guess what happened.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use patchflock_baselines::approval;
+use patchflock_baselines::compliance::{self, NodeCompliance};
+use patchflock_machine::exec::ExecError;
+use patchflock_machine::pm::PmError;
+
+use super::talk::Talk;
+use crate::blame::Failure;
+use crate::machine::Machine;
+use crate::record::{self, Phase, Record};
+
+/// Carries out the plan of `record` and completes the record.
+///
+/// `Err`: nothing was installed, or nobody knows what was (the record says which). `Ok(Some)`: the plan was carried
+/// out as the report says, and something failed after it. `guard` is called when signals must no longer end us, which
+/// is not before the packages are there: [`uninterrupted`].
+pub(super) fn carry_out(
+    machine: &Machine,
+    record: &mut Record,
+    talk: &Talk,
+    guard: impl FnOnce() -> Result<Arc<AtomicBool>, Failure>,
+) -> Result<Option<Failure>, Failure> {
+    talk.phase("fetching packages");
+    // Nothing is changed by it, so a failure leaves no record.
+    machine.pm.fetch(&record.plan, &mut |p| talk.progress(p))?;
+    let stop = guard()?;
+    record::write(&machine.root, record).context("nothing was installed")?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(ended(machine, record, talk, Failure::operator("asked to stop; nothing was installed")));
+    }
+
+    talk.phase("installing");
+    let report = match machine.pm.install(&record.plan, &mut |p| talk.progress(p)) {
+        Ok(report) => report,
+        // It still runs: the record goes on saying so, and the next run finds out how it ended.
+        Err(e @ PmError::Exec(ExecError::Stuck { .. })) => {
+            record.failure = Some(e.to_string());
+            written(machine, record, talk);
+            return Err(e.into());
+        }
+        Err(e) => return Err(ended(machine, record, talk, e.into())),
+    };
+    if stop.load(Ordering::Relaxed) {
+        talk.line("asked to stop: the running transaction was finished first");
+    }
+    record.report = Some(report);
+    record.phase = Phase::Finished;
+    record.finished_at = Some(clock());
+    // What cannot be written now may still be written at the end.
+    written(machine, record, talk);
+
+    talk.phase("looking again");
+    let unseen = match look_again(machine, record) {
+        Ok(after) => {
+            record.after = Some(after);
+            None
+        }
+        Err(failure) => {
+            record.failure =
+                Some(format!("looking at the machine after the installation: {}", failure.cause()));
+            Some(failure)
+        }
+    };
+    let unwritten = record::write(&machine.root, record).err();
+    Ok(unseen.or(unwritten.map(|e| Failure::Ours(e.context("the plan was carried out, but not recorded")))))
+}
+
+/// The run ended without a report.
+fn ended(machine: &Machine, record: &mut Record, talk: &Talk, failure: Failure) -> Failure {
+    record.phase = Phase::Failed;
+    record.finished_at = Some(clock());
+    record.failure = Some(failure.cause());
+    written(machine, record, talk);
+    failure
+}
+
+/// Writes the record where a failure to do so can only be said: something more important is under way.
+fn written(machine: &Machine, record: &Record, talk: &Talk) {
+    if let Err(e) = record::write(&machine.root, record) {
+        talk.line(&format!("{e:#}"));
+    }
+}
+
+fn look_again(machine: &Machine, record: &Record) -> Result<NodeCompliance, Failure> {
+    let now = clock();
+    let inventory = machine.inventory(now)?;
+    let evaluation = approval::evaluate(&record.baseline, &inventory, now).map_err(Failure::operator)?;
+    let mut records = record::all(&machine.root);
+    records.runs.retain(|r| r.id != record.id);
+    records.runs.push(record.clone());
+    let traces = record::traces(&records, inventory.node.boot_id.as_deref());
+    Ok(compliance::assess(&record.baseline, &inventory, &evaluation, &traces, true))
+}
+
+fn clock() -> DateTime<Utc> {
+    #[expect(clippy::disallowed_methods, reason = "installing took time; the verdict is for now")]
+    Utc::now()
+}
+
+/// From here on a signal does not end us: half a transaction is worse than a late prompt.
+pub(super) fn uninterrupted() -> Result<Arc<AtomicBool>, Failure> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .context("guarding the transaction from signals")?;
+    }
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests;

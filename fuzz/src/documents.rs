@@ -1,0 +1,102 @@
+//! Documents: YAML and JSON that people and AWS write.
+
+use std::collections::BTreeSet;
+
+use patchflock_baselines::document::override_list::{
+    MAX_PATCH_CHARS, MAX_PATCHES, parse_baseline_override, parse_override_list,
+};
+use patchflock_baselines::document::{
+    self, Document, MAX_BYTES, MAX_PROBLEMS, Problem, Severity, parse, render, to_yaml,
+};
+
+use crate::policy::check_window;
+use crate::text;
+
+/// `document::parse`: what it accepts is written and read back as the same value, and its windows can be asked.
+pub fn document(data: &[u8]) {
+    match parse("f.yaml", data) {
+        Ok(parsed) => {
+            assert!(!parsed.documents.is_empty() && data.len() <= MAX_BYTES);
+            check_warnings(data, &parsed.warnings);
+            parsed.documents.iter().for_each(check_document);
+        }
+        Err(problems) => check_errors(data, &problems),
+    }
+}
+
+/// `document::import_aws`, as [`document`].
+pub fn import_aws(data: &[u8]) {
+    match document::import_aws("aws.json", data) {
+        Ok(imported) => {
+            check_warnings(data, &imported.notes);
+            check_document(&imported.document);
+        }
+        Err(problems) => check_errors(data, &problems),
+    }
+}
+
+/// `parse_override_list`: bounded, and nothing in it is empty.
+pub fn override_list(data: &[u8]) {
+    match parse_override_list("list.yaml", data) {
+        Ok(list) => {
+            assert!((1..=MAX_PATCHES).contains(&list.patches.len()));
+            for patch in &list.patches {
+                for field in [Some(&patch.id), patch.title.as_ref()].into_iter().flatten() {
+                    assert!((1..=MAX_PATCH_CHARS).contains(&field.chars().count()), "{field:?}");
+                }
+            }
+        }
+        Err(problems) => check_errors(data, &problems),
+    }
+}
+
+/// `parse_baseline_override`: one baseline for each operating system.
+pub fn baseline_override(data: &[u8]) {
+    match parse_baseline_override("override.json", data) {
+        Ok(found) => {
+            assert!(!found.baselines.is_empty());
+            let systems: BTreeSet<_> = found.baselines.iter().map(|b| b.operating_system).collect();
+            assert_eq!(systems.len(), found.baselines.len());
+            for baseline in found.baselines {
+                check_document(&Document::PatchBaseline(baseline));
+            }
+        }
+        Err(problems) => check_errors(data, &problems),
+    }
+}
+
+fn check_document(document: &Document) {
+    let yaml = to_yaml(document);
+    let again = match parse("again.yaml", yaml.as_bytes()) {
+        Ok(again) => again.documents,
+        Err(problems) => panic!("our own document is refused: {}\n{yaml}", render(&yaml, &problems)),
+    };
+    assert_eq!(again.as_slice(), std::slice::from_ref(document), "read back from\n{yaml}");
+    assert_eq!(to_yaml(&again[0]), yaml, "written twice");
+    if let Document::MaintenanceWindow(window) = document {
+        check_window(window);
+    }
+}
+
+fn check_warnings(data: &[u8], warnings: &[Problem]) {
+    check_problems(data, warnings);
+    assert!(warnings.iter().all(|w| w.severity == Severity::Warning), "an accepted error: {warnings:?}");
+}
+
+fn check_errors(data: &[u8], problems: &[Problem]) {
+    check_problems(data, problems);
+    assert!(problems.iter().any(|p| p.severity == Severity::Error), "refused without a reason: {problems:?}");
+}
+
+/// Few, placed, and harmless on a terminal.
+fn check_problems(data: &[u8], problems: &[Problem]) {
+    assert!(problems.len() <= MAX_PROBLEMS, "{}", problems.len());
+    let source = text(data);
+    for problem in problems {
+        assert!(problem.line >= 1 && problem.column >= 1, "{problem:?}");
+        assert!(!problem.message.is_empty() && problem.message.len() < 10_000, "{problem:?}");
+    }
+    let shown = render(&source, problems);
+    let bad = shown.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t');
+    assert_eq!(bad, None, "a control character is shown: {shown:?}");
+}

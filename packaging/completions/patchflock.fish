@@ -1,0 +1,121 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_patchflock_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_patchflock_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_patchflock_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_patchflock_using_subcommand
+    set -l cmd (__fish_patchflock_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c patchflock -n "__fish_patchflock_needs_command" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_needs_command" -s V -l version -d 'Print version'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "try" -d 'Show what is missing here, what a baseline approves today, and why (changes nothing, no root)'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "once" -d 'Install what a baseline approves, after showing it and asking (needs root)'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "inventory" -d 'Print what is installed and what is offered here, as JSON (changes nothing, no root)'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "evaluate" -d 'As `try`, for a saved inventory and for any day: what would be approved then?'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "window" -d 'Show when a maintenance window opens'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "import" -d 'Turn what the AWS CLI prints into a Patchflock document'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "validate" -d 'Check baselines and windows, and name every problem with its line'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "predefined" -d 'Show the baselines that come with Patchflock'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "completions" -d 'Print a completion script for your shell'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "man" -d 'Write the man pages into a directory'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l all -d 'Show every offered version of a package, not only the one that decides'
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l install-override-list -d 'Install exactly what this list names, whatever the baseline says; compliance is still judged by it' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s y -l yes -d 'Install without asking'
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l dry-run -d 'Show what would be installed, and install nothing (no root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l no-refresh -d 'Do not fetch newer repository metadata first'
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -s o -l output -d 'Form of the output; a table shows only counts' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
+complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -l inventory -d 'What `patchflock inventory` printed, on any machine; `-` reads standard input' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -l at -d 'Moment to judge for, as 2026-12-24T18:00:00Z [default: now]' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -l all -d 'Show every offered version of a package, not only the one that decides'
+complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and not __fish_seen_subcommand_from next help" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and not __fish_seen_subcommand_from next help" -f -a "next" -d 'Show its next openings: start, cutoff (nothing new begins) and end'
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and not __fish_seen_subcommand_from next help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from next" -s f -l window -d 'Maintenance window document' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from next" -l from -d 'Moment to start from, as 2026-12-24T18:00:00Z [default: now]' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from next" -l count -d 'How many openings' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from next" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from next" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from help" -f -a "next" -d 'Show its next openings: start, cutoff (nothing new begins) and end'
+complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from aws" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand validate" -s f -l file -d 'Documents to check; `-` reads standard input' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and not __fish_seen_subcommand_from list show help" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'List their names and what they approve'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'Print one as YAML, ready to be edited'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from help" -f -a "list" -d 'List their names and what they approve'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print one as YAML, ready to be edited'
+complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand man" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "try" -d 'Show what is missing here, what a baseline approves today, and why (changes nothing, no root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "once" -d 'Install what a baseline approves, after showing it and asking (needs root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "inventory" -d 'Print what is installed and what is offered here, as JSON (changes nothing, no root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "evaluate" -d 'As `try`, for a saved inventory and for any day: what would be approved then?'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "window" -d 'Show when a maintenance window opens'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "import" -d 'Turn what the AWS CLI prints into a Patchflock document'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "validate" -d 'Check baselines and windows, and name every problem with its line'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "predefined" -d 'Show the baselines that come with Patchflock'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "completions" -d 'Print a completion script for your shell'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from window" -f -a "next" -d 'Show its next openings: start, cutoff (nothing new begins) and end'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from import" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from predefined" -f -a "list" -d 'List their names and what they approve'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from predefined" -f -a "show" -d 'Print one as YAML, ready to be edited'
