@@ -90,7 +90,7 @@ impl Table {
         let short: Vec<usize> = (0..columns).map(widest).collect();
         let lead: usize = short.iter().map(|n| n + GAP).sum();
         if short.iter().any(|n| *n > WIDEST) {
-            self.loose(width)
+            self.loose(&[], width)
         } else if lead + widest(columns).min(NARROW) <= width {
             self.aligned(columns + 1, width - lead, colour).concat()
         } else if lead <= width {
@@ -98,7 +98,7 @@ impl Table {
             let below = |row: &Vec<Cell>| below(row.last(), width);
             rows.into_iter().zip(self.rows.iter().map(below)).map(|(row, why)| row + &why).collect()
         } else {
-            self.loose(width)
+            self.loose(&shrunk(short, width), width)
         }
     }
 
@@ -133,16 +133,37 @@ impl Table {
             .collect()
     }
 
-    /// Rows without columns: cell after cell, the sentence below.
-    fn loose(&self, width: usize) -> String {
+    /// Rows whose names are wider than their columns, or all of them together wider than the terminal: what is
+    /// too long pushes the rest to the right, and the sentence goes below.
+    fn loose(&self, columns: &[usize], width: usize) -> String {
         let row = |row: &Vec<Cell>| {
             let (short, sentence) = row.split_at(row.len().saturating_sub(1));
-            let cells = short.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("  ");
-            let lines = textwrap::wrap(&cells, options(width).subsequent_indent(INDENT));
+            let widths = columns.iter().chain(std::iter::repeat(&0));
+            let cells: String = short
+                .iter()
+                .zip(widths)
+                .map(|(cell, column)| {
+                    let pad = column.saturating_sub(cell.width()) + GAP;
+                    format!("{}{}", cell.text, " ".repeat(pad))
+                })
+                .collect();
+            let lines = textwrap::wrap(cells.trim_end(), options(width).subsequent_indent(INDENT));
             lines.iter().map(|l| format!("{}\n", l.trim_end())).collect::<String>() + &below(sentence.first(), width)
         };
         self.rows.iter().map(row).collect()
     }
+}
+
+/// Columns that together fit into `width`, taken from the widest first.
+fn shrunk(mut columns: Vec<usize>, width: usize) -> Vec<usize> {
+    let limit = width.saturating_sub(GAP * columns.len());
+    while columns.iter().sum::<usize>() > limit {
+        match columns.iter_mut().max() {
+            Some(widest) if *widest > 1 => *widest -= 1,
+            _ => break,
+        }
+    }
+    columns
 }
 
 /// A sentence in lines of its own.
