@@ -2,6 +2,7 @@
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
@@ -311,13 +312,19 @@ fn a_source_that_fails_to_refresh_is_told_and_the_rest_is_still_scanned_and_patc
     other.publish().unwrap();
     site.root.ok(site::UPDATE).unwrap();
     type Break = fn(&mut Site);
-    let faults: [(&str, Break); 6] = [
+    let faults: [(&str, Break); 7] = [
         ("no longer has a Release file", |s| s.server.fault(SECURITY, Fault::Status(404))),
         ("", |s| s.server.fault(&format!("{SECURITY}/InRelease"), Fault::Truncate)),
         ("", |s| s.server.fault(SECURITY, Fault::Hangup)),
         // apt's own time limit: two seconds here, thirty by default.
         ("", |s| s.server.fault(SECURITY, Fault::Stall)),
         ("unexpected size", |s| s.repo.truncate(SECURITY).unwrap()),
+        ("", |s| {
+            // Half of a signed file, as an interrupted mirror run leaves it.
+            let file = s.repo.dir().join("dists").join(SECURITY).join("InRelease");
+            let whole = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        }),
         ("", |s| s.repo.kill().unwrap()),
     ];
     for (round, (words, harm)) in faults.into_iter().enumerate() {
@@ -390,4 +397,37 @@ fn other_updaters_are_named_and_told_whether_they_act() {
         site.patchflock(["try"]).unwrap().stdout_text().contains("unattended-upgrades"),
         "people are not told"
     );
+}
+
+#[test]
+fn sources_of_every_form_are_read_and_disabled_ones_are_not() {
+    let mut site = patched();
+    // A flat repository that the administrator trusts unsigned, and one that is switched off.
+    let flat = site.root.at("/srv/flat");
+    std::fs::create_dir_all(&flat).unwrap();
+    Deb::new("tool", "3.0").build(&flat).unwrap();
+    let deb = Deb::new("tool", "3.0");
+    let bytes = std::fs::read(flat.join(deb.file_name())).unwrap();
+    let sum = site.root.ok(&format!("sha256sum /srv/flat/{} | cut -d' ' -f1", deb.file_name())).unwrap();
+    let place = format!("Filename: ./{}\nSize: {}\nSHA256: {sum}\n", deb.file_name(), bytes.len());
+    let packages = format!("{}{place}", deb.control());
+    std::fs::write(flat.join("Packages"), packages).unwrap();
+    site.root
+        .write(
+            "/etc/apt/sources.list.d/flat.sources",
+            "Types: deb\nURIs: file:/srv/flat\nSuites: ./\nTrusted: yes\n\n\
+             Types: deb\nURIs: file:/srv/nothing\nSuites: off\nComponents: main\nEnabled: no\n",
+        )
+        .unwrap();
+    site.publish(SECURITY, [Deb::new("tool", "1.1")]).unwrap();
+    let inventory = site.inventory().unwrap();
+    assert_same_as_apt(&site.root, &inventory);
+    let ids: Vec<String> = inventory["sources"].as_array().unwrap().iter().map(|s| text(s, "id")).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    let (code, report) = try_it(&site);
+    assert_eq!((code, &report["compliance"]["status"]), (3, &"NON_COMPLIANT".into()), "{report}");
+    // The newest version is nobody's security fix, but it contains one (any version in between counts).
+    let out = site.patchflock(["once", "--yes"]).unwrap();
+    assert_eq!(out.code, 0, "{}{}", out.stdout_text(), out.stderr_text());
+    assert_eq!(site.installed().unwrap()["tool"], "3.0 installed");
 }
