@@ -10,7 +10,8 @@ const AFTER_HELP: &str = "\
 Start with `patchflock try`: it changes nothing and needs no root.
 
 Exit status: 0 fine, 1 your input (usage errors too), 2 our failure, 3 the machine is not compliant.
-Data goes to standard output, everything else to standard error. Tables are for people and may change;
+
+Data goes to standard output, everything else to standard error. Tables are for people and may change; \
 `-o json` and `-o yaml` are stable. COLUMNS sets the width of tables, NO_COLOR turns colours off.";
 
 /// Look at a machine, see what a patch baseline approves on it today and why, and patch it once.
@@ -91,8 +92,6 @@ pub(crate) struct BaselineArgs {
 #[derive(Debug, Args)]
 pub(crate) struct TryArgs {
     #[command(flatten)]
-    pub(crate) machine: MachineArgs,
-    #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
     /// Show every offered version of a package, not only the one that decides
     #[arg(long)]
@@ -100,12 +99,12 @@ pub(crate) struct TryArgs {
     /// Form of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OnceArgs {
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
     /// Install exactly what this list names, whatever the baseline says; compliance is still judged by it
@@ -123,15 +122,17 @@ pub(crate) struct OnceArgs {
     /// Form of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InventoryArgs {
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
     /// Form of the output; a table shows only counts
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "json")]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 #[derive(Debug, Args)]

@@ -111,7 +111,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         before,
         after: None,
     };
-    let trouble = carry_out::carry_out(&machine, &mut record, &talk)?;
+    let trouble = carry_out::carry_out(&machine, &mut record, &talk, carry_out::uninterrupted)?;
     talk.clear();
     if once.output == Format::Table {
         output::data(&show::result(&record))?;

@@ -93,9 +93,12 @@ fn one_line_kept(text: &str) -> String {
     text.lines().map(harmless).collect::<Vec<_>>().join(" ")
 }
 
-/// Control characters made visible, except line ends and tabs.
+/// Control characters made visible, except line ends and tabs; so are those that turn the direction of writing, which
+/// make a name look like another one.
 fn harmless(text: &str) -> String {
-    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let bad = |c: char| (c.is_control() && c != '\n' && c != '\t') || turns(c);
     text.chars().map(|c| if bad(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 

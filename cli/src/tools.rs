@@ -50,10 +50,15 @@ pub(crate) fn window(args: &WindowArgs, now: DateTime<Utc>) -> Result<Verdict, F
     }
     let zone = window.schedule_timezone;
     let local = |at: DateTime<Utc>| at.with_timezone(&zone);
-    // The day is said once where it does not change.
+    // No more of the day is said than is needed.
     let beside = |start: DateTime<Utc>, at: DateTime<Utc>| {
-        let same = local(start).date_naive() == local(at).date_naive();
-        local(at).format(if same { "%H:%M %Z" } else { DAY_AND_TIME }).to_string()
+        let days = local(at).date_naive().signed_duration_since(local(start).date_naive()).num_days();
+        let form = match days {
+            0 => "%H:%M %Z",
+            1..=6 => "%a %H:%M %Z",
+            _ => DAY_AND_TIME,
+        };
+        local(at).format(form).to_string()
     };
     let mut table = Table::new(&["START", "CUTOFF", "END", "START (UTC)", "NOTE"]);
     for o in &openings {
@@ -189,7 +194,9 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
 /// `patchflock man`.
 pub(crate) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
     let dir = &args.directory;
-    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("making {}", dir.display()))
+        .map_err(Failure::Operator)?;
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     pages(program, dir).with_context(|| format!("writing man pages into {}", dir.display()))?;

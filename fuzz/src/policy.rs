@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use patchflock_baselines::approval::names::matches_override;
-use patchflock_baselines::approval::{evaluate, evaluate_override_list};
+use patchflock_baselines::approval::{Verdict, evaluate, evaluate_override_list};
 use patchflock_baselines::baseline::{Approve, Baseline, RejectedAction, Rule, Undated};
 use patchflock_baselines::compliance::{RunTraces, assess};
 use patchflock_baselines::document::override_list::{InstallOverrideList, OverridePatch};
 use patchflock_baselines::inventory::{Candidate, FORMAT, Inventory, Node, RebootEvidence};
 use patchflock_baselines::os::{Family, OperatingSystem};
-use patchflock_baselines::plan::{Change, Simulation, Target, resolve, targets};
+use patchflock_baselines::plan::{Change, Role, Simulation, Target, resolve, targets};
 use patchflock_baselines::predefined;
 use patchflock_baselines::schedule::{
     FIRST_YEAR, LAST_YEAR, MAX_LENGTH, MIN_INTERVAL_MINUTES, Schedule, WindowState,
@@ -106,7 +106,13 @@ pub fn inventory(data: &[u8]) {
 fn judge(inventory: &Inventory, baseline: &Baseline, at: DateTime<Utc>) {
     let evaluation = evaluate(baseline, inventory, at).expect("a baseline for this system");
     assert!(evaluation.decisions.len() <= inventory.candidates.len());
+    let mut turned = inventory.clone();
+    turned.candidates.reverse();
+    let again = evaluate(baseline, &turned, at).expect("a baseline for this system");
+    assert_eq!(again.overdue, evaluation.overdue);
     let wanted = targets(&evaluation);
+    assert_eq!(targets(&again), wanted, "the order of candidates decides");
+    assert!(evaluation.decisions.iter().all(|d| !d.chosen || d.verdict == Verdict::Approved));
     let packages: std::collections::BTreeSet<_> = wanted.iter().map(|t| (&t.name, &t.arch)).collect();
     assert_eq!(packages.len(), wanted.len(), "two versions of one package are wanted: {wanted:?}");
     // A tool that also does everything else that it says it would.
@@ -129,6 +135,17 @@ fn judge(inventory: &Inventory, baseline: &Baseline, at: DateTime<Utc>) {
     };
     let Ok(plan) = resolve(baseline, inventory, &evaluation, wanted.clone(), simulate);
     assert!(plan.held.len() <= wanted.len());
+    for item in &plan.items {
+        let exact = Target { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() };
+        assert!(
+            !matches!(item.role, Role::Approved { .. }) || wanted.contains(&exact),
+            "not approved: {item:?}"
+        );
+        // Names of the other families have no wildcards, or are not what packages are called.
+        let plain = matches!(inventory.node.operating_system.family(), Family::Apt | Family::Rpm);
+        let blocked = baseline.rejected_patches_action == RejectedAction::Block && item.name.starts_with('a');
+        assert!(!(plain && blocked), "rejected under BLOCK, and in the plan: {item:?}");
+    }
     let traces = RunTraces {
         failed: wanted.iter().map(|t| (t.clone(), "failed".to_owned())).collect(),
         installed_since_boot: wanted,
@@ -197,7 +214,9 @@ pub fn names(data: &[u8]) {
             assert_eq!(found, wild(id.as_bytes(), full.as_bytes()), "{id:?} on {full:?}");
         }
     }
-    for os in OperatingSystem::ALL {
+    // One of each family.
+    use OperatingSystem as Os;
+    for os in [Os::Debian, Os::AmazonLinux2023, Os::Suse, Os::Macos, Os::Windows] {
         let inventory = one_candidate(os, &candidate);
         let [shipped, open, _] = baselines(os);
         let approving = Baseline { approved_patches: entries.clone(), ..shipped.clone() };

@@ -37,30 +37,30 @@ complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "predefined" -
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "completions" -d 'Print a completion script for your shell'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "man" -d 'Write the man pages into a directory'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
-complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
+complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -l all -d 'Show every offered version of a package, not only the one that decides'
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
-complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l install-override-list -d 'Install exactly what this list names, whatever the baseline says; compliance is still judged by it' -r -F
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
+complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s y -l yes -d 'Install without asking'
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l dry-run -d 'Show what would be installed, and install nothing (no root)'
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -l no-refresh -d 'Do not fetch newer repository metadata first'
 complete -c patchflock -n "__fish_patchflock_using_subcommand once" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
-complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
 complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -s o -l output -d 'Form of the output; a table shows only counts' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -l root -d 'Use the system in this directory instead of the running one (needs root)' -r -f -a "(__fish_complete_directories)"
+complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -l operating-system -d 'What the machine is, if its /etc/os-release does not tell: DEBIAN, ROCKY_LINUX …' -r
 complete -c patchflock -n "__fish_patchflock_using_subcommand inventory" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
 complete -c patchflock -n "__fish_patchflock_using_subcommand evaluate" -l inventory -d 'What `patchflock inventory` printed, on any machine; `-` reads standard input' -r -F

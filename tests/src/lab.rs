@@ -17,10 +17,12 @@ pub mod machine;
 pub mod network;
 
 pub mod apt;
+pub mod crowd;
 pub mod deb;
 pub mod dnf;
 pub mod http;
 pub mod key;
+pub mod rocky;
 pub mod rpm;
 pub mod site;
 

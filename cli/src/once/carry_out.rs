@@ -21,16 +21,18 @@ use crate::record::{self, Phase, Record};
 /// Carries out the plan of `record` and completes the record.
 ///
 /// `Err`: nothing was installed, or nobody knows what was (the record says which). `Ok(Some)`: the plan was carried
-/// out as the report says, and something failed after it.
+/// out as the report says, and something failed after it. `guard` is called when signals must no longer end us, which
+/// is not before the packages are there: [`uninterrupted`].
 pub(super) fn carry_out(
     machine: &Machine,
     record: &mut Record,
     talk: &Talk,
+    guard: impl FnOnce() -> Result<Arc<AtomicBool>, Failure>,
 ) -> Result<Option<Failure>, Failure> {
     talk.phase("fetching packages");
     // Nothing is changed by it, so a failure leaves no record.
     machine.pm.fetch(&record.plan, &mut |p| talk.progress(p))?;
-    let stop = uninterrupted()?;
+    let stop = guard()?;
     record::write(&machine.root, record).context("nothing was installed")?;
     if stop.load(Ordering::Relaxed) {
         return Err(ended(machine, record, talk, Failure::operator("asked to stop; nothing was installed")));
@@ -105,7 +107,7 @@ fn clock() -> DateTime<Utc> {
 }
 
 /// From here on a signal does not end us: half a transaction is worse than a late prompt.
-fn uninterrupted() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn uninterrupted() -> Result<Arc<AtomicBool>, Failure> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {

@@ -10,6 +10,9 @@ use super::one_line;
 
 /// Below this the last column is put under the row instead of beside it.
 const NARROW: usize = 34;
+/// No column is made wider than this for one long cell: it pushes its row to the right instead. Bounds what padding a
+/// hostile name can cause.
+const WIDEST: usize = 64;
 /// Between two columns.
 const GAP: usize = 2;
 /// Lines that belong to the row above.
@@ -80,12 +83,13 @@ impl Table {
     /// The table as lines without trailing blanks, at most `width` columns wide where its words allow it.
     pub(crate) fn text(&self, width: Option<usize>, colour: bool) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default().saturating_sub(1);
-        let natural: Vec<usize> =
-            (0..columns).map(|c| self.column(c).map(Cell::width).max().unwrap_or_default()).collect();
+        let natural: Vec<usize> = (0..columns)
+            .map(|c| self.column(c).map(Cell::width).max().unwrap_or_default().min(WIDEST))
+            .collect();
         let lead: usize = natural.iter().map(|n| n + GAP).sum();
         let sentence = self.column(columns).map(Cell::width).max().unwrap_or_default();
         // Without a width everything fits.
-        let width = width.unwrap_or(lead + sentence);
+        let width = width.unwrap_or(usize::MAX);
         let beside = lead + sentence.min(NARROW) <= width;
         let widths = if beside { natural } else { shrunk(natural, width) };
         let mut text = String::new();
@@ -243,6 +247,16 @@ mod tests {
     }
 
     #[test]
+    fn one_long_name_widens_no_other_row() {
+        let mut table = sample();
+        table.row([(&"x".repeat(1 << 20)).into(), "1".into(), "too long".into()]);
+        let text = table.text(None, false);
+        assert!(text.lines().any(|l| l.starts_with("xxx") && l.ends_with("x  1                 too long")));
+        assert!(text.lines().filter(|l| !l.starts_with('x')).all(|l| l.len() < 200));
+        assert!(table.text(Some(80), false).len() < (1 << 20) + 2000);
+    }
+
+    #[test]
     fn colours_do_not_count_as_width_and_end_with_their_cell() {
         let plain = sample().text(Some(64), false);
         let coloured = sample().text(Some(64), true);
@@ -253,9 +267,9 @@ mod tests {
     #[test]
     fn what_a_hostile_package_is_called_does_not_reach_the_terminal_raw() {
         let mut table = Table::new(&["A", "B"]);
-        table.row(["x\u{1b}[2Jy".into(), "one\ntwo\r\u{9b}31m".into()]);
+        table.row(["x\u{1b}[2Jy".into(), "one\ntwo\r\u{9b}31m\u{202e}evil".into()]);
         let text = table.text(None, false);
-        assert!(!text.contains(['\u{1b}', '\r', '\u{9b}']), "{text:?}");
+        assert!(!text.contains(['\u{1b}', '\r', '\u{9b}', '\u{202e}']), "{text:?}");
         assert_eq!(text.lines().count(), 2);
     }
 }

@@ -16,7 +16,8 @@ pub fn deb_packages(data: &[u8]) {
     assert!(offers.len() <= data.windows(2).filter(|w| w == b"\n\n").count() + 1);
     for (name, arch, version, phased) in &offers {
         assert!(WANTED.contains(&name.as_str()), "offers {name:?}, which nobody wanted");
-        assert!(!arch.is_empty() && !version.is_empty() && phased.is_none_or(|p| p <= 100), "{offers:?}");
+        let words = [arch, version].iter().all(|w| !w.is_empty() && !w.contains(char::is_whitespace));
+        assert!(words && phased.is_none_or(|p| p <= 100), "{offers:?}");
     }
 }
 
@@ -33,7 +34,8 @@ pub fn deb_release(data: &[u8]) {
 pub fn dpkg_status(data: &[u8]) {
     let text = text(data);
     if let Ok(found) = fuzzing::status(&text) {
-        let stanzas = text.lines().filter(|l| l.to_ascii_lowercase().starts_with("package:")).count();
+        let stanzas =
+            text.split(['\n', '\r']).filter(|l| l.to_ascii_lowercase().starts_with("package:")).count();
         assert!(found.len() <= stanzas, "{found:?}");
         if let Some((name, arch)) = found.first() {
             let gone =

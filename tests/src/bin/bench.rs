@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::claim;
+use patchflock_tests::lab::crowd;
 use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
 use patchflock_tests::lab::door;
 use patchflock_tests::lab::root::RootDir;
@@ -19,7 +20,8 @@ fn main() -> Result<()> {
     claim::sweep(false)?;
     let program = door::patchflock()?;
     apt(&program).context("apt")?;
-    dnf(&program).context("dnf")
+    dnf(&program).context("dnf")?;
+    large_dnf(&program).context("a large dnf system")
 }
 
 fn apt(program: &std::path::Path) -> Result<()> {
@@ -55,6 +57,35 @@ fn dnf(program: &std::path::Path) -> Result<()> {
     root.ok("dnf -q makecache --refresh")?;
     std::fs::copy(program, root.at("/usr/bin/patchflock")).context("copying patchflock")?;
     pair(&root, "dnf", "patchflock try", "dnf -q -C check-update", "aim: at most 1.3")
+}
+
+/// 600 packages, seven newer versions of each, 500 advisories that name 50 versions each.
+fn large_dnf(program: &std::path::Path) -> Result<()> {
+    const PACKAGES: usize = 600;
+    const ADVISORIES: usize = 500;
+    const NAMED: usize = 50;
+    let root = RootDir::new(&Base::rpm()?)?;
+    let mut repo = RpmRepo::new(root.at("/srv/baseos"))?;
+    let old = crowd::build("package", PACKAGES, "1", repo.dir())?;
+    repo.publish()?;
+    repo.attach(&root, "file:///srv/baseos")?;
+    let names: Vec<&str> = old.iter().map(Rpm::name).collect();
+    root.ok(&format!("dnf -q -y install {}", names.join(" ")))?;
+    let mut newer = Vec::new();
+    for version in 2..=8 {
+        newer.extend(crowd::build("package", PACKAGES, &version.to_string(), repo.dir())?);
+    }
+    for i in 0..ADVISORIES {
+        let severity = if i % 2 == 0 { "Important" } else { "Moderate" };
+        let advisory =
+            Advisory::security(&format!("RLSA-2026:{i:04}"), severity).cve(&format!("CVE-2026-{i}"));
+        let named = newer.iter().skip(i * 7).step_by(79).take(NAMED);
+        repo.advise(named.fold(advisory, |a, rpm| a.fixes(rpm)));
+    }
+    repo.publish()?;
+    root.ok("dnf -q makecache --refresh")?;
+    std::fs::copy(program, root.at("/usr/bin/patchflock")).context("copying patchflock")?;
+    pair(&root, "dnf, large", "patchflock try", "dnf -q -C check-update", "aim: at most 1.3")
 }
 
 /// Runs both commands in turns and prints the median of the ratios.

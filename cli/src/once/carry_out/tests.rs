@@ -13,6 +13,8 @@ use super::*;
 struct Failing {
     at: &'static str,
     fake: Fake,
+    /// Somebody asks to stop.
+    stop: Arc<AtomicBool>,
 }
 
 impl Failing {
@@ -44,6 +46,9 @@ impl PackageManager for Failing {
     }
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
         self.check("install")?;
+        if self.at == "asked to stop" {
+            self.stop.store(true, Ordering::Relaxed);
+        }
         if self.at == "stuck" {
             let program = "dpkg".into();
             let after = std::time::Duration::from_secs(1);
@@ -60,11 +65,13 @@ struct Bench {
     _dir: tempfile::TempDir,
     machine: Machine,
     record: Record,
+    stop: Arc<AtomicBool>,
 }
 
 fn bench(at: &'static str, fake: impl FnOnce(Fake) -> Fake) -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let fake = fake(Fake::new().installed("jq", "1").offers("jq", "2", &[]));
+    let stop = Arc::new(AtomicBool::new(false));
     let machine = Machine {
         facts: HostFacts {
             hostname: "bench".into(),
@@ -75,7 +82,7 @@ fn bench(at: &'static str, fake: impl FnOnce(Fake) -> Fake) -> Bench {
             boot_id: None,
             booted_at: None,
         },
-        pm: Box::new(Failing { at, fake }),
+        pm: Box::new(Failing { at, fake, stop: Arc::clone(&stop) }),
         root: Root::at(dir.path()),
     };
     let mut record = record::tests::record("20261124T120000Z-1", None, &[]);
@@ -88,12 +95,13 @@ fn bench(at: &'static str, fake: impl FnOnce(Fake) -> Fake) -> Bench {
         to: "2".into(),
         role: Role::Approved { reason: "rule 1".into() },
     });
-    Bench { _dir: dir, machine, record }
+    Bench { _dir: dir, machine, record, stop }
 }
 
 impl Bench {
     fn carry_out(&mut self) -> Result<Option<Failure>, Failure> {
-        carry_out(&self.machine, &mut self.record, &Talk::silent())
+        let stop = Arc::clone(&self.stop);
+        carry_out(&self.machine, &mut self.record, &Talk::silent(), || Ok(stop))
     }
 
     /// The only record on disk.
@@ -132,6 +140,41 @@ fn a_package_that_fails_is_failed_in_a_record_that_is_finished() {
         disk.report.unwrap().outcomes[0].result,
         OutcomeKind::Failed { why: "jq: its script failed".into() }
     );
+}
+
+#[test]
+fn who_asks_to_stop_during_an_installation_gets_it_finished_first() {
+    let mut bench = bench("asked to stop", |f| f);
+    assert!(bench.carry_out().unwrap().is_none());
+    assert_eq!(bench.on_disk().unwrap().phase, Phase::Finished);
+    assert_eq!(bench.installed(), "2");
+}
+
+#[test]
+fn who_asks_to_stop_before_it_keeps_the_machine_as_it_was() {
+    let mut bench = bench("nowhere", |f| f);
+    bench.stop.store(true, Ordering::Relaxed);
+    let failure = bench.carry_out().unwrap_err();
+    assert_eq!(failure.code(), 1);
+    let disk = bench.on_disk().unwrap();
+    assert_eq!(
+        (disk.phase, disk.failure.as_deref()),
+        (Phase::Failed, Some("asked to stop; nothing was installed"))
+    );
+    assert_eq!(bench.installed(), "1");
+}
+
+#[test]
+fn a_signal_is_remembered_and_ends_nothing() {
+    let stop = uninterrupted().unwrap();
+    let me = rustix::process::getpid();
+    rustix::process::kill_process(me, rustix::process::Signal::TERM).unwrap();
+    // The signal may reach another thread first.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !stop.load(Ordering::Relaxed) && std::time::Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert!(stop.load(Ordering::Relaxed));
 }
 
 #[test]

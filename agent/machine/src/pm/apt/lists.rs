@@ -38,7 +38,9 @@ pub(super) fn offers(index: &[u8], wanted: &HashSet<String>) -> Result<Vec<Offer
             }
             let name = name_of(stanza).ok_or_else(|| damaged("an entry without a package name"))?;
             if wanted.contains(name) {
-                found.push(parse(stanza).ok_or_else(|| damaged("an entry that cannot be read"))?);
+                // Both readings of the name agree unless it is written twice or goes on in the next line.
+                let offer = parse(stanza).filter(|offer| offer.name == name);
+                found.push(offer.ok_or_else(|| damaged("an entry that cannot be read"))?);
             }
         }
         start = end;
@@ -62,10 +64,11 @@ fn parse(stanza: &[u8]) -> Option<Offer> {
     let document: Deb822 = text.trim_start().parse().ok()?;
     let fields = document.iter().next()?;
     let get = |key: &str| fields.get(key).map(str::trim).filter(|v| !v.is_empty());
+    let word = |key: &str| get(key).filter(|v| !v.contains(char::is_whitespace)).map(str::to_owned);
     Some(Offer {
-        name: get("Package")?.to_owned(),
-        arch: get("Architecture")?.to_owned(),
-        version: get("Version")?.to_owned(),
+        name: word("Package")?,
+        arch: word("Architecture")?,
+        version: word("Version")?,
         section: get("Section").map(str::to_owned),
         priority: get("Priority").map(str::to_owned),
         size: get("Size").and_then(|v| v.parse().ok()),

@@ -111,10 +111,15 @@ pub(super) fn apply(status: &mut Status, text: &str) -> Result<(), (String, Stri
             continue;
         }
         let reinstall = if flag == "ok" { String::new() } else { " (reinst-required)".to_owned() };
+        let version = stanza.get("Version").unwrap_or_default().trim();
+        if version.is_empty() && state == "installed" {
+            // Every offer would look newer than this. dpkg takes such a file for damaged, too.
+            return Err((format!("{} ({name})", place()), "installed, and no Version field".to_owned()));
+        }
         let package = Package {
             name: name.to_owned(),
             arch: arch.to_owned(),
-            version: stanza.get("Version").unwrap_or_default().to_owned(),
+            version: version.to_owned(),
             section: text_of(&stanza, "Section"),
             priority: text_of(&stanza, "Priority"),
             hold: want == "hold",

@@ -168,6 +168,20 @@ fn an_index_with_a_hole_is_damaged() {
 }
 
 #[test]
+fn an_entry_is_an_offer_of_the_name_it_was_picked_by_and_of_words() {
+    let wanted: HashSet<String> = ["bash".to_owned()].into();
+    for start in [
+        "package: evil\nPackage: bash\nArchitecture: amd64\nVersion: 1",
+        "Package: bash\n ed\nArchitecture: amd64\nVersion: 1",
+        "Package: bash\nArchitecture: amd64\nVersion: 1\n 2",
+        "Package: bash\nArchitecture: amd64 i386\nVersion: 1",
+    ] {
+        let refused = lists::offers(format!("{start}\n\n").as_bytes(), &wanted).unwrap_err();
+        assert!(refused.contains("cannot be read at byte 0"), "{refused}");
+    }
+}
+
+#[test]
 fn a_half_configured_package_is_incomplete_and_the_journal_has_the_last_word() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("updates")).unwrap();
@@ -178,6 +192,13 @@ fn a_half_configured_package_is_incomplete_and_the_journal_has_the_last_word() {
     let found = status::read(&dir.path().join("status"), "amd64").unwrap();
     let alpha = found.get("alpha", "amd64").unwrap();
     assert_eq!((alpha.complete, &*alpha.version, &*alpha.state), (false, "2.0", "half-configured"));
+}
+
+#[test]
+fn an_installed_package_without_a_version_is_a_damaged_file() {
+    let text = "Package: a\nStatus: install ok installed\nArchitecture: amd64\n";
+    let (place, found) = status::apply(&mut Status::default(), text).unwrap_err();
+    assert_eq!((place.as_str(), found.as_str()), ("stanza 1 (a)", "installed, and no Version field"));
 }
 
 #[test]

@@ -3,11 +3,11 @@
 # Why a script: dnf 4 has no machine-readable output, and one process with the API costs what one `dnf` command
 # costs. The script reads dnf's configuration as dnf does and prints JSON lines on what was standard output;
 # whatever dnf and its plugins print goes to standard error.
-import errno, fcntl, json, os, sys, time
+import contextlib, errno, fcntl, json, os, sys, time
 OUT = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
 os.dup2(2, 1)
 import logging
-import dnf, dnf.cli.cli, dnf.exceptions, dnf.subject, hawkey
+import dnf, dnf.cli.cli, dnf.const, dnf.exceptions, dnf.lock, dnf.subject, dnf.yum.misc, hawkey
 
 WORDS = []  # dnf's warnings, the reason behind a bare "all mirrors were tried"
 
@@ -26,8 +26,17 @@ def say(**fact):
         OUT.flush()
 
 
+def without_logs(conf):
+    """For what only looks: not even hawkey's log is written."""
+    if os.path.exists("/dev/null"):
+        conf.logdir, dnf.const.LOG_HAWKEY = "/dev", "null"
+
+
 def configured(cacheonly):
     """dnf's configuration, variables, plugins and repositories; the system's cache also for an ordinary user."""
+    if os.geteuid():
+        # Else dnf makes a directory for this user in /var/tmp, for a cache and logs that are not wanted.
+        dnf.yum.misc.getCacheDir = lambda: dnf.const.SYSTEM_CACHEDIR
     base = dnf.Base()
     conf = base.conf
     conf.read(priority=dnf.conf.PRIO_MAINCONFIG)
@@ -37,12 +46,16 @@ def configured(cacheonly):
     conf.exit_on_lock = True
     if cacheonly:
         conf.cacheonly = True
-        if os.geteuid() and conf._get_priority("cachedir") == dnf.conf.PRIO_DEFAULT:
-            conf.cachedir = conf.system_cachedir
+        if os.geteuid():
+            without_logs(conf)
+            if conf._get_priority("cachedir") == dnf.conf.PRIO_DEFAULT:
+                conf.cachedir = conf.system_cachedir
         if not os.access(conf.cachedir, os.W_OK):
             # An ordinary user cannot write the index that dnf makes of the metadata; it is made in memory.
             dnf.sack.Sack.load_repo = lambda sack, repo, build_cache=False, **kind: hawkey.Sack.load_repo(
                 sack, repo, build_cache=False, **kind)
+            # Nor can it take the lock on that index; dnf would make one of the user's own in /var/tmp.
+            dnf.lock.build_metadata_lock = lambda *of: contextlib.ExitStack()
     # Plugins expect a command line, as dnf-automatic gives them, and one that resolves: else versionlock stays off.
     cli = dnf.cli.cli.Cli(base)
     cli.demands.resolving = cli.demands.sack_activation = cli.demands.available_repos = True
@@ -60,6 +73,19 @@ def configured(cacheonly):
 WAIT = float(sys.argv[1])  # seconds that another program's lock is waited for
 
 
+def patiently(act):
+    """Calls `act`, again and again while another dnf holds the lock that it needs; says so and ends after WAIT."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            return act()
+        except dnf.exceptions.LockError as e:
+            if time.monotonic() > until:
+                say(fact="locked", holder=str(e), waited=int(WAIT))
+                sys.exit(0)
+            time.sleep(0.5)
+
+
 def loaded(base):
     """Fills the sack, waiting a while for another dnf; returns {repository id: why it failed}."""
     failed = {}
@@ -69,17 +95,11 @@ def loaded(base):
         except dnf.exceptions.RepoError as e:
             failed[repo.id] = str(e)
             repo.disable()
-    until = time.monotonic() + WAIT
     while True:
         try:
             before = {r.id for r in base.repos.iter_enabled()}
-            base.fill_sack()
+            patiently(base.fill_sack)
             break
-        except dnf.exceptions.LockError as e:
-            if time.monotonic() > until:
-                say(fact="locked", holder=str(e), waited=int(WAIT))
-                sys.exit(0)
-            time.sleep(0.5)
         except dnf.exceptions.RepoError as e:
             # Damaged metadata; dnf names the repository only in words.
             broken = [i for i in before if "'%s'" % i in str(e)]

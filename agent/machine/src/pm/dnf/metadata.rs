@@ -29,15 +29,20 @@ const ZSTD_WINDOW: u32 = 27;
 pub(crate) struct Repomd {
     /// `revision` where it is a time, else the newest timestamp of its files.
     pub(crate) date: Option<DateTime<Utc>>,
+    /// File name of the list of packages in the cache.
+    pub(crate) primary: Option<String>,
     /// File name of the updateinfo in the cache, and its SHA-256 where that is given.
     pub(crate) updateinfo: Option<(String, Option<String>)>,
     /// The advisories come in a form that cannot be read.
     pub(crate) unreadable_form: Option<String>,
 }
 
-/// When the cached metadata were last fetched or confirmed: dnf touches repomd.xml each time.
-pub(crate) fn refreshed_at(root: &Root, cache: &str) -> Option<DateTime<Utc>> {
-    modified(root, &format!("{cache}/repodata/repomd.xml")).ok().map(DateTime::from)
+/// When the cached metadata were last fetched or confirmed. repomd.xml is written when they were fetched; where the
+/// repository has nothing new dnf touches the list of packages, and takes its time for the age itself.
+pub(crate) fn refreshed_at(root: &Root, cache: &str, repomd: Option<&Repomd>) -> Option<DateTime<Utc>> {
+    let files = ["repomd.xml"].into_iter().chain(repomd.and_then(|r| r.primary.as_deref()));
+    let times = files.filter_map(|file| modified(root, &format!("{cache}/repodata/{file}")).ok());
+    times.max().map(DateTime::from)
 }
 
 /// Reads repomd.xml of one cached repository.
@@ -151,14 +156,18 @@ pub(crate) fn parse_repomd(bytes: &[u8]) -> Result<Repomd, String> {
                     (1, "revision") => revision = updateinfo::date(&text),
                     (2, "timestamp") => newest = newest.max(updateinfo::date(&text)),
                     (2, "checksum") if sum_kind == "sha256" => sum = text.trim().to_owned(),
-                    (1, "data") if kind == "updateinfo" => {
+                    (1, "data") if kind == "updateinfo" || kind == "primary" => {
                         // Only the last part of the name: in the cache all files lie in one directory.
                         let name: String = href.rsplit('/').next().unwrap_or_default().to_owned();
                         if name.is_empty() || name == ".." {
-                            return Err(format!("byte {at}: updateinfo has no file name"));
+                            return Err(format!("byte {at}: {kind} has no file name"));
                         }
                         let sum = std::mem::take(&mut sum);
-                        out.updateinfo = Some((name, (!sum.is_empty()).then_some(sum)));
+                        if kind == "primary" {
+                            out.primary = Some(name);
+                        } else {
+                            out.updateinfo = Some((name, (!sum.is_empty()).then_some(sum)));
+                        }
                     }
                     (1, "data") if kind == "updateinfo_zck" => zchunk = true,
                     _ => {}
@@ -191,6 +200,7 @@ mod tests {
     fn repomd_gives_its_date_and_the_advisory_file() {
         let out = parse_repomd(LAB).unwrap();
         assert_eq!(out.date.unwrap().timestamp(), 1_795_523_024);
+        assert!(out.primary.unwrap().ends_with("-primary.xml.gz"));
         let (name, sum) = out.updateinfo.unwrap();
         assert!(name.ends_with("-updateinfo.xml.gz") && name.starts_with(&sum.unwrap()), "{name}");
     }

@@ -4,21 +4,21 @@
 //! what rpm would have done last, taking out the older version of a pair, and only if nothing else changes by it;
 //! packages whose upgrade had not begun are simply offered again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::System;
 use super::script::{decisive, rpm, text};
 use super::transaction::{needs_root, run};
-use crate::exec::Command;
+use crate::exec::{Command, Output};
 use crate::pm::PmError;
 
 pub(super) fn repair(system: &System) -> Result<Option<String>, PmError> {
     needs_root("repairing the package database")?;
     let root = &system.root;
     let mut done = Vec::new();
-    let check = rpm(root, &["--verifydb"])?;
+    let check = verified(system)?;
     if !check.success() {
         let out = Command::new(root, "rpm")
             .args(["--rebuilddb"])
@@ -42,4 +42,25 @@ pub(super) fn repair(system: &System) -> Result<Option<String>, PmError> {
         done.push(format!("took out what an interrupted upgrade left behind: {}", names.join(", ")));
     }
     Ok((!done.is_empty()).then(|| done.join("; ")))
+}
+
+/// `rpm --verifydb`, which also fails while another program changes the database: that is waited for. Taking it for
+/// damage would rebuild a sound database under the hands of its writer.
+fn verified(system: &System) -> Result<Output, PmError> {
+    let started = Instant::now();
+    loop {
+        let check = rpm(&system.root, &["--verifydb"])?;
+        if check.success() || !check.stderr_text().contains("transaction lock") {
+            return Ok(check);
+        }
+        let waited = started.elapsed();
+        if waited >= system.lock_wait {
+            return Err(PmError::Locked { holder: "another program that uses rpm".into(), waited });
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the lock of a foreign process gives no event to wait for"
+        )]
+        std::thread::sleep(Duration::from_millis(500).min(system.lock_wait));
+    }
 }

@@ -56,9 +56,7 @@ def native(base, newest):
 
 def scan():
     base = configured(cacheonly=True)
-    if os.path.exists("/dev/null"):
-        # A scan writes nothing, not even hawkey's log.
-        base.conf.logdir, dnf.const.LOG_HAWKEY = "/dev", "null"
+    without_logs(base.conf)
     enabled = list(base.repos.iter_enabled())
     failed = loaded(base)
     for r in enabled:

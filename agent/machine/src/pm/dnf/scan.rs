@@ -149,8 +149,8 @@ fn source(
     advisories: &mut Advisories,
     refused: &HashMap<String, refresh::Failure>,
 ) -> Source {
-    let refreshed_at = metadata::refreshed_at(root, &raw.cache);
     let repomd = metadata::repomd(root, &raw.cache);
+    let refreshed_at = metadata::refreshed_at(root, &raw.cache, repomd.as_ref().ok());
     let metadata_date = repomd.as_ref().ok().and_then(|r| r.date);
     let later = |f: &&refresh::Failure| refreshed_at.is_none_or(|at| f.at > at);
     let next = "refresh the metadata as root (dnf makecache)";

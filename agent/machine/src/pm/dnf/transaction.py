@@ -3,7 +3,7 @@
 # Arguments: seconds to wait for a lock, mode, then one "want|may<TAB>name<TAB>arch<TAB>version<TAB>from" each
 # (`from` is empty for a new package; a simulation has none). What is wanted
 # becomes a job for dnf's solver; in all modes but `simulate` nothing but what is listed may change.
-import dnf.callback, dnf.goal, dnf.transaction, dnf.yum.rpmtrans, rpm
+import atexit, dnf.callback, dnf.goal, dnf.transaction, dnf.yum.rpmtrans, rpm
 
 MODE, LISTED = sys.argv[2], [a.split("\t") for a in sys.argv[3:]]
 GAIN = (dnf.transaction.PKG_INSTALL, dnf.transaction.PKG_UPGRADE, dnf.transaction.PKG_DOWNGRADE)
@@ -139,6 +139,39 @@ class Meter(dnf.callback.DownloadProgress):
             say(fact="fetched", name=str(payload))
 
 
+def exclusively(base):
+    """Takes dnf's lock on the package database, before it is read: what another dnf does meanwhile is waited for and
+    then seen. dnf drops it again after its transaction."""
+    lock = dnf.lock.build_rpmdb_lock(base.conf.persistdir, True)
+    patiently(lock.__enter__)
+    atexit.register(unlocked, lock.target)
+    free_rpm_lock()
+    return database()
+
+
+def unlocked(path):
+    """A lock that names a process which is gone would hold up dnf as soon as that number is used again."""
+    try:
+        with open(path) as f:
+            if f.read() == str(os.getpid()):
+                os.unlink(path)
+    except OSError:
+        pass
+
+
+def database():
+    """A value that differs after each change of rpm's database."""
+    return rpm.TransactionSet().dbCookie()
+
+
+def unchanged_since(before):
+    """rpm itself, which knows nothing of dnf's lock, may have been used since the database was read."""
+    free_rpm_lock()
+    if database() != before:
+        say(fact="notplan", difference="another program changed the package database in the meantime")
+        sys.exit(0)
+
+
 def free_rpm_lock():
     """Waits until no other program writes rpm's database; rpm itself would wait for ever."""
     until = time.monotonic() + WAIT
@@ -213,7 +246,7 @@ def exact(base):
 def fetch(base):
     exact(base)
     base.conf.cacheonly = False
-    base.download_packages(base.transaction.install_set, Meter())
+    patiently(lambda: base.download_packages(base.transaction.install_set, Meter()))
     signed(base, base.transaction.install_set, import_keys=False)
     base.close()
     say(fact="end")
@@ -222,10 +255,11 @@ def fetch(base):
 def install(base):
     exact(base)
     try:
-        base.download_packages(base.transaction.install_set)
+        patiently(lambda: base.download_packages(base.transaction.install_set))
     except dnf.exceptions.Error as e:
         say(fact="failed", why="not everything is in the cache, fetch again: %s" % e)
         sys.exit(0)
+    unchanged_since(BEFORE)
     signed(base, base.transaction.install_set, import_keys=MODE != "test")
     free_rpm_lock()
     base.args = ["patchflock", "install"]
@@ -234,9 +268,6 @@ def install(base):
     say(fact="begin")
     try:
         base.do_transaction(Display())
-    except dnf.exceptions.LockError as e:
-        say(fact="locked", holder=str(e), waited=int(WAIT))
-        sys.exit(0)
     except dnf.exceptions.Error as e:
         # Before rpm began (test of the transaction) or after: the package database tells.
         say(fact="error", why=str(e))
@@ -265,7 +296,7 @@ def repair(base):
             say(fact="failed", why="taking out the older versions (%s) would also change %s" % (
                 ", ".join(map(str, old)), ", ".join(others)))
             sys.exit(0)
-        free_rpm_lock()
+        unchanged_since(BEFORE)
         base.args = ["patchflock", "repair"]
         base.do_transaction(Display())
         for p in old:
@@ -275,7 +306,9 @@ def repair(base):
 
 
 def main():
+    global BEFORE
     base = configured(cacheonly=True)
+    BEFORE = exclusively(base) if MODE in ("test", "install", "part", "repair") else None
     failed = loaded(base)
     for i, words in failed.items():
         print("patchflock: repository %s is left out: %s" % (i, words), file=sys.stderr)
