@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 
-use patchflock_machine::exec::Output;
 use patchflock_tests::lab::apt::{AptRepo, Suite};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::deb::Deb;
@@ -116,12 +115,14 @@ fn patched() -> Site {
 fn genuine_security_updates_are_listed_as_apt_lists_them() {
     let root = RootDir::new(&Base::debian().unwrap()).unwrap();
     root.use_mirror().unwrap();
-    let out = patchflock_machine::exec::Command::new(
-        &patchflock_machine::root::Root::host(),
-        patchflock_tests::lab::door::patchflock().unwrap(),
-    );
-    let out: Output = out.args(["inventory", "--root", &root.path().display().to_string()]).run().unwrap();
-    let inventory = site::json(&out).unwrap();
+    let host = patchflock_machine::root::Root::host();
+    let look = || {
+        let program = patchflock_tests::lab::door::patchflock().unwrap();
+        let command = patchflock_machine::exec::Command::new(&host, program);
+        let dir = root.path().display().to_string();
+        site::json(&command.args(["inventory", "--root", &dir]).run().unwrap()).unwrap()
+    };
+    let inventory = look();
     assert_same_as_apt(&root, &inventory);
     assert!(lines_of(&inventory, &["upgrade"]).len() > 3, "{}", inventory["native"]);
     // apt names the origin of each version it would install: the same ones are security to us.
@@ -141,6 +142,14 @@ fn genuine_security_updates_are_listed_as_apt_lists_them() {
         .collect();
     assert!(!secure.is_empty());
     assert_eq!(ours.iter().map(String::as_str).collect::<BTreeSet<_>>(), secure);
+    // Container images keep the lists compressed; what they say is the same.
+    root.write("/etc/apt/apt.conf.d/96gzip", "Acquire::GzipIndexes \"true\";\n").unwrap();
+    root.ok(&format!("rm -r /var/lib/apt/lists && {} && ls /var/lib/apt/lists/*_Packages.*", site::UPDATE))
+        .unwrap();
+    let compressed = look();
+    for part in ["candidates", "native", "installed"] {
+        assert_eq!(compressed[part], inventory[part], "{part}");
+    }
 }
 
 #[test]
