@@ -39,6 +39,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
             "once installs packages and needs root: run it with sudo, or add --dry-run to look only",
         ));
     }
+    carry_out::interruptible()?;
     let machine = Machine::open(&once.machine, now)?;
     let baseline = policy::baseline(&once.baseline, machine.facts.operating_system)?;
     refuse_what_once_cannot_do(&baseline)?;

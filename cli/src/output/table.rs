@@ -117,7 +117,11 @@ impl Table {
                 .iter()
                 .take(columns)
                 .enumerate()
-                .map(|(c, cell)| if c + 1 == row.len() { wrapped(&cell.text, room) } else { vec![cell.text.clone()] })
+                .map(
+                    |(c, cell)| {
+                        if c + 1 == row.len() { wrapped(&cell.text, room) } else { vec![cell.text.clone()] }
+                    },
+                )
                 .collect();
             heights.push(lines.iter().map(Vec::len).max().unwrap_or_default().max(1));
             table.add_row(row.iter().zip(lines).map(|(cell, lines)| cell.laid_out(lines.join("\n"))));
@@ -148,7 +152,8 @@ impl Table {
                 })
                 .collect();
             let lines = textwrap::wrap(cells.trim_end(), options(width).subsequent_indent(INDENT));
-            lines.iter().map(|l| format!("{}\n", l.trim_end())).collect::<String>() + &below(sentence.first(), width)
+            lines.iter().map(|l| format!("{}\n", l.trim_end())).collect::<String>()
+                + &below(sentence.first(), width)
         };
         self.rows.iter().map(row).collect()
     }
@@ -263,7 +268,9 @@ mod tests {
     fn colours_do_not_count_as_width_and_end_with_their_cell() {
         let plain = sample().text(Some(64), false);
         let coloured = sample().text(Some(64), true);
-        assert!(coloured.contains("m approved by rule 1 (priority") || coloured.contains("mapproved by rule 1"));
+        assert!(
+            coloured.contains("m approved by rule 1 (priority") || coloured.contains("mapproved by rule 1")
+        );
         let mut bare = coloured.split('\u{1b}');
         let first = bare.next().unwrap_or_default().to_owned();
         let bare = bare.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest));
