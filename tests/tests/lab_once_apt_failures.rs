@@ -382,3 +382,26 @@ fn an_interrupt_before_the_installation_changes_nothing_and_leaves_nothing_runni
     site.root.ok("test ! -e /var/lib/patchflock/runs").unwrap();
     assert_eq!(once(&site).code, 0);
 }
+
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let mut site = Site::new([old("tool")]).unwrap();
+    site.publish(SECURITY, [new("tool")]).unwrap();
+    site.root.write("/etc/apt/apt.conf.d/98patient", "Acquire::http::Timeout \"900\";\n").unwrap();
+    site.server.fault("tool_1.1", Fault::Stall);
+    site.server.take_requests();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.root.run("nohup /usr/bin/patchflock once --yes"));
+        let asked = door::wait("a request", Duration::from_secs(60), || {
+            site.server.take_requests().iter().any(|r| r.contains("tool_1.1"))
+        });
+        kill(&patchflocks(&site), "HUP");
+        site.server.heal();
+        let run = run.join().unwrap().unwrap();
+        asked.unwrap();
+        // The server had sent half of the package when it was healed, so this run may fail, but by itself.
+        assert!(matches!(run.code, 0 | 2), "{}", said(&run));
+    });
+    assert_eq!(once(&site).code, 0);
+    assert_eq!(states(&site, &["tool"]), ["1.1 installed"]);
+}
