@@ -29,6 +29,12 @@ struct Report<'a> {
 pub(crate) fn try_machine(args: &TryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     let machine = Machine::open(&args.machine, now)?;
     let baseline = policy::baseline(&args.baseline, machine.facts.operating_system)?;
+    if let Some(source) = baseline.sources.first() {
+        output::talk(&format!(
+            "note: baseline {} names alternative sources ({} …); try looks at this machine's own only",
+            baseline.name, source.name
+        ));
+    }
     let inventory = machine.inventory(now)?;
     let records = record::all(&machine.root);
     records.complain(output::talk);

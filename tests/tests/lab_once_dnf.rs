@@ -101,16 +101,18 @@ fn background(rocky: &Rocky, line: &str, until: &str) -> String {
     rocky.root.read("/tmp/pid").unwrap()
 }
 
+/// Numbers of the processes inside.
+fn processes(rocky: &Rocky) -> Vec<String> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let root = rocky.root.path();
+    let inside = all.filter(|e| std::fs::read_link(e.path().join("root")).is_ok_and(|r| r == root));
+    inside.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// Ends every process of the system at once, as a power cut does.
 fn cut_power(rocky: &Rocky) {
-    let processes = || {
-        let all = std::fs::read_dir("/proc").unwrap().flatten();
-        let inside =
-            all.filter(|e| std::fs::read_link(e.path().join("root")).is_ok_and(|r| r == rocky.root.path()));
-        inside.map(|e| e.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
-    };
     door::wait("the end of all processes", LIMIT, || {
-        let pids = processes();
+        let pids = processes(rocky);
         if !pids.is_empty() {
             // One may end by itself between the look and the kill.
             Command::new(&Root::host(), "kill").arg("-9").args(&pids).run().unwrap();
@@ -439,6 +441,41 @@ fn what_a_kill_in_the_middle_leaves_is_finished_by_the_next_run() {
     assert_eq!(rocky.asked_for().unwrap(), asked);
     let phases = rocky.root.ok("grep -h '\"phase\"' /var/lib/patchflock/runs/*").unwrap();
     assert!(phases.contains("interrupted") && phases.contains("finished"), "{phases}");
+}
+
+#[test]
+fn a_transaction_outlives_a_patchflock_that_is_killed() {
+    let names = ["a", "b", "c"];
+    let mut rocky = Rocky::new(names.map(|n| rpm(n, "1.0")), "a b c").unwrap();
+    let hang = "touch /in-script; while test -e /hang; do sleep 0.1; done; echo words; echo more >&2";
+    let new = [
+        rpm("a", "1.1").script("post", hang),
+        rpm("b", "1.1").requires("a >= 1.1").requires("extra").script("post", "echo words; exit 1"),
+        rpm("c", "1.1").requires("b >= 1.1"),
+        rpm("extra", "1"),
+    ];
+    let advisories: Vec<Advisory> =
+        new.iter().take(3).map(|r| important(&format!("RLSA-{}", r.name()), r)).collect();
+    rocky.publish(new, advisories).unwrap();
+    let asked = rocky.asked_for().unwrap();
+    rocky.root.write("/hang", "").unwrap();
+    background(&rocky, "patchflock once --yes & echo $! > /tmp/once; wait $!", "/in-script");
+    rocky.root.ok("kill -9 $(cat /tmp/once)").unwrap();
+    std::thread::scope(|scope| {
+        // The next run comes while rpm is still at work, and waits for it.
+        let next = scope.spawn(|| rocky.patchflock("once --yes -o json").unwrap());
+        let comm = |pid: &String| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let started = || processes(&rocky).iter().any(|pid| comm(pid) == "patchflock\n");
+        door::wait("the next run", LIMIT, started).unwrap();
+        std::fs::remove_file(rocky.root.at("/hang")).unwrap();
+        let done = next.join().unwrap();
+        assert_eq!((done.code, items(&done)), (0, Vec::new()), "{} {}", done.err, done.out);
+        assert!(done.err.contains("was interrupted") && !done.err.contains("repaired"), "{}", done.err);
+    });
+    let wanted =
+        ["a-1.1-1.noarch", "b-1.1-1.noarch", "bash-5-1.noarch", "c-1.1-1.noarch", "extra-1-1.noarch"];
+    assert_eq!(rocky.installed().unwrap(), wanted);
+    assert_eq!(rocky.asked_for().unwrap(), asked, "what came in as a dependency is one");
 }
 
 #[test]

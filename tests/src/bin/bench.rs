@@ -1,7 +1,7 @@
 //! `make bench`: how long a scan takes beside the native tool, on the same system in the same run.
 //!
 //! Each round runs both commands, in turns first and second, so that what else the machine does falls on both. The
-//! figure is the median of the rounds' ratios; nothing here passes or fails.
+//! figure is the median of the rounds' ratios; nothing here passes or fails. Arguments choose cases: `bench large-dnf`.
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +19,15 @@ const ROUNDS: usize = 15;
 fn main() -> Result<()> {
     claim::sweep(false)?;
     let program = door::patchflock()?;
-    apt(&program).context("apt")?;
-    dnf(&program).context("dnf")?;
-    large_dnf(&program).context("a large dnf system")
+    type Case = fn(&std::path::Path) -> Result<()>;
+    let cases: [(&str, Case); 3] = [("apt", apt), ("dnf", dnf), ("large-dnf", large_dnf)];
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    for (name, case) in cases {
+        if only.is_empty() || only.iter().any(|o| o == name) {
+            case(&program).context(name)?;
+        }
+    }
+    Ok(())
 }
 
 fn apt(program: &std::path::Path) -> Result<()> {

@@ -11,7 +11,6 @@ use patchflock_baselines::inventory::{Advisory, Candidate, Installed, NativeUpgr
 use super::database::Database;
 use super::metadata;
 use super::scan;
-use super::script::Said;
 use super::updateinfo::{self, Advisories, Nevra};
 use crate::pm::PmError;
 
@@ -53,9 +52,7 @@ pub fn repomd(bytes: &[u8]) -> Result<Option<String>, String> {
 
 /// What the scan makes of the script's output; the first line that is not JSON ends it.
 pub fn script(stdout: &[u8]) -> Result<Scanned, String> {
-    let lines = stdout.split(|b| *b == b'\n').filter(|l| !l.is_empty());
-    let facts = lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-    scan::of_facts(&Said { facts, words: String::new() }).map_err(|e: PmError| e.to_string())
+    scan::of_lines(stdout).map_err(|e: PmError| e.to_string())
 }
 
 /// Whether the output of `rpm -qa` is accepted and holds this version.

@@ -1,4 +1,7 @@
 # What is installed, what is offered, and what dnf itself would do; from the cache, changes nothing.
+import gc
+
+
 def excluded_by(base, pool):
     """{package: reason} for packages in `pool` that the administrator's excludes hide."""
     reasons = {}
@@ -49,9 +52,9 @@ def native(base, newest):
     else:
         print("patchflock: dnf upgrade cannot be resolved: %s" %
               dnf.util._format_resolve_problems(goal.problem_rules()), file=sys.stderr)
-    for (name, arch), (action, to) in sorted(lines.items()):
-        say(fact="native", name=name, arch=arch, action=action, to=to,
-            **{"from": newest.get((name, arch)) or newest.get(name, "")})
+    say_all([{"fact": "native", "name": name, "arch": arch, "action": action, "to": to,
+              "from": newest.get((name, arch)) or newest.get(name, "")}
+             for (name, arch), (action, to) in sorted(lines.items())])
 
 
 def scan():
@@ -63,38 +66,47 @@ def scan():
         say(fact="source", id=r.id, name=r.name, cache=r._repo.getCachedir(), failed=failed.get(r.id))
 
     installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
+    present = sorted(installed)
     newest = {}
-    for p in sorted(installed):
+    for p in present:
         newest[p.name] = newest[(p.name, p.arch)] = p.evr
-    names = {p.name for p in installed}
+    names = {p.name for p in present}
     # Our own view ignores the administrator's excludes (shown as held) and keeps dnf's modular filter.
-    everything = base.sack.query(flags=hawkey.IGNORE_REGULAR_EXCLUDES)
+    everything = base.sack.query(flags=hawkey.IGNORE_REGULAR_EXCLUDES).available().apply()
+    newer = base.sack.query(flags=hawkey.IGNORE_REGULAR_EXCLUDES).upgrades().filterm(
+        arch__neq=["src", "nosrc"]).apply()
     offering = {}
-    for p in everything.available().filterm(name=list(names)):
+    for p in everything.difference(newer).filterm(name=list(names)):
         offering.setdefault((p.name, p.arch, p.evr), set()).add(p.reponame)
     twice = installed.duplicated().difference(base._get_installonly_query(installed))
     left_over = set(twice.difference(twice.latest()))
-    for p in sorted(installed):
-        say(**named(p, fact="installed", broken=p in left_over, built=p.buildtime, installed=p.installtime,
-                    auto=not base.history.user_installed(p),
-                    sources=sorted(offering.get((p.name, p.arch, p.evr), ()))))
+    say_all([{"fact": "installed", "name": p.name, "arch": p.arch, "version": p.evr, "broken": p in left_over,
+              "built": p.buildtime, "installed": p.installtime, "auto": not base.history.user_installed(p),
+              "sources": sorted(offering.get((p.name, p.arch, p.evr), ()))} for p in present])
 
-    def candidate(p, **more):
-        say(**named(p, fact="candidate", built=p.buildtime, size=p.downloadsize, source=p.reponame, **more))
+    def candidate(p, held, replaces, old):
+        return {"fact": "candidate", "name": p.name, "arch": p.arch, "version": p.evr, "built": p.buildtime,
+                "size": p.downloadsize, "source": p.reponame, "held": held, "replaces": replaces, "from": old}
 
-    newer = everything.upgrades().filterm(arch__neq=["src", "nosrc"])
-    visible = base.sack.query().available()
+    visible = base.sack.query().available().apply()
     held = excluded_by(base, newer.difference(visible))
-    for p in sorted(newer):
-        candidate(p, held=held.get(p), replaces=[],
-                  **{"from": newest.get((p.name, p.arch)) or newest[p.name]})
+    # dnf's order follows the repositories; the reader of these lines sorts.
+    candidates = [candidate(p, held.get(p), [], newest.get((p.name, p.arch)) or newest[p.name]) for p in newer]
     if base.conf.obsoletes:
-        for p in sorted(visible.filter(obsoletes=installed)):
+        for p in visible.filter(obsoletes=installed):
             if p.name not in names:
                 gone = installed.filter(provides=p.obsoletes)
-                candidate(p, held=None, replaces=sorted({g.name for g in gone}), **{"from": ""})
+                candidates.append(candidate(p, None, sorted({g.name for g in gone}), ""))
+    say_all(candidates)
+    say(fact="listed")  # the reader goes on with the advisories meanwhile
     native(base, newest)
     say(fact="scan", version=dnf.VERSION)
+    # Nothing was written: taking all objects apart one by one is only time.
+    sys.stderr.flush()
+    os._exit(0)
 
 
+# A short life needs no garbage collector, and dnf calls it at times.
+gc.disable()
+gc.collect = lambda *of: 0
 scan()

@@ -1,32 +1,59 @@
 //! The scan: one dnf process for packages and dnf's opinion, the cached repodata for advisories.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use patchflock_baselines::inventory::{
     Advisory, Candidate, Installed, NativeAction, NativeUpgrade, Source, SourceState,
 };
-use patchflock_baselines::os::OperatingSystem;
+use patchflock_baselines::os::{Family, OperatingSystem};
+use patchflock_baselines::version::compare;
 use serde::Deserialize;
 
-use super::script::{SCAN, Said, Script};
+use super::script::{SCAN, Script, decisive, facts_of};
 use super::updateinfo::{Advisories, Nevra};
 use super::{System, evidence, metadata, refresh};
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
 
 /// What scan.py prints.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+enum Fact {
+    Source(RawSource),
+    Installed(RawInstalled),
+    Candidate(RawCandidate),
+    /// All versions are named.
+    Listed,
+    Native(RawNative),
+    /// The script came to its end.
+    Scan {
+        version: String,
+    },
+    Locked {
+        holder: String,
+        waited: u64,
+    },
+    Failed {
+        why: String,
+    },
+}
+
+/// The facts by kind.
+#[derive(Debug, Default)]
 pub(super) struct Raw {
-    version: String,
+    /// Of dnf; `None` until the end.
+    version: Option<String>,
     sources: Vec<RawSource>,
     installed: Vec<RawInstalled>,
     candidates: Vec<RawCandidate>,
     native: Vec<RawNative>,
+    /// Why there is no scan.
+    refusal: Option<PmError>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct RawSource {
     id: String,
     name: String,
@@ -72,25 +99,72 @@ struct RawNative {
 pub(super) fn scan(system: &System) -> Result<Scan, PmError> {
     let what = "reading packages with dnf's Python";
     let deadline = Duration::from_secs(300);
-    let said =
-        Script { system, what, source: SCAN, args: Vec::new(), deadline, writes: false }.run(|_| {})?;
-    Ok(assemble(&system.root, &raw(what, &said)?))
+    let script = Script { system, what, source: SCAN, args: Vec::new(), deadline, writes: false };
+    let root = &system.root;
+    let mut raw = Raw::default();
+    // The advisories are read while dnf is still at its own opinion.
+    std::thread::scope(|scope| {
+        let mut reading = None;
+        let words = script.lines(|fact: Fact| {
+            if matches!(fact, Fact::Listed) && reading.is_none() {
+                let (sources, wanted) = (raw.sources.clone(), wanted(&raw));
+                reading = Some(scope.spawn(move || read_sources(root, &sources, &wanted)));
+            }
+            raw.add(what, fact);
+        })?;
+        let version = raw.end(what, &words)?;
+        let read = reading.and_then(|thread| thread.join().ok());
+        let read = read.unwrap_or_else(|| read_sources(root, &raw.sources, &wanted(&raw)));
+        Ok(assemble(root, raw, &version, read))
+    })
+}
+
+impl Raw {
+    fn add(&mut self, what: &str, fact: Fact) {
+        match fact {
+            Fact::Source(source) => self.sources.push(source),
+            Fact::Installed(package) => self.installed.push(package),
+            Fact::Candidate(package) => self.candidates.push(package),
+            Fact::Native(line) => self.native.push(line),
+            Fact::Listed => {}
+            Fact::Scan { version } => self.version = Some(version),
+            Fact::Locked { holder, waited } => {
+                self.refusal = Some(PmError::Locked { holder, waited: Duration::from_secs(waited) });
+            }
+            Fact::Failed { why } => {
+                self.refusal = Some(PmError::Failed { what: what.into(), tool_says: why });
+            }
+        }
+    }
+
+    /// dnf's version, which shows that the script came to its end.
+    fn end(&mut self, what: &str, words: &str) -> Result<String, PmError> {
+        if let Some(refusal) = self.refusal.take() {
+            return Err(refusal);
+        }
+        self.version.take().ok_or_else(|| PmError::Failed { what: what.into(), tool_says: decisive(words) })
+    }
+}
+
+/// The repositories, and the advisories of the wanted versions.
+fn read_sources(root: &Root, sources: &[RawSource], wanted: &HashSet<Nevra>) -> (Vec<Source>, Advisories) {
+    let mut advisories = Advisories::new();
+    let refused = refresh::last_failures(root);
+    let sources = sources.iter().map(|s| source(root, s, wanted, &mut advisories, &refused)).collect();
+    (sources, advisories)
 }
 
 /// Adds to dnf's facts what is read from files.
-fn assemble(root: &Root, raw: &Raw) -> Scan {
-    let wanted = wanted(raw);
-    let mut advisories = Advisories::new();
-    let refused = refresh::last_failures(root);
-    let sources = raw.sources.iter().map(|s| source(root, s, &wanted, &mut advisories, &refused)).collect();
+fn assemble(root: &Root, raw: Raw, version: &str, read: (Vec<Source>, Advisories)) -> Scan {
+    let (sources, advisories) = read;
     let all_security = crate::host::identify_root(root).is_some_and(is_amazon);
-    let installed = installed(raw, &advisories);
+    let installed = installed(raw.installed, &advisories);
     let reboot = evidence::reboot(root, &installed);
     Scan {
-        package_manager: format!("dnf {}", raw.version),
+        package_manager: format!("dnf {version}"),
         sources,
-        candidates: candidates(raw, &advisories, all_security),
-        native: native(raw),
+        candidates: candidates(raw.candidates, &advisories, all_security),
+        native: native(raw.native),
         foreign_updaters: evidence::foreign_updaters(root),
         reboot,
         services_to_restart: evidence::services_to_restart(root),
@@ -98,27 +172,21 @@ fn assemble(root: &Root, raw: &Raw) -> Scan {
     }
 }
 
-/// The facts by kind; the last one shows that the script came to its end.
-fn raw(what: &str, said: &Said) -> Result<Raw, PmError> {
-    #[derive(Deserialize)]
-    struct End {
-        version: String,
+/// What the script's output becomes in an inventory when no advisory is known: the door of the fuzz target.
+pub(super) fn of_lines(stdout: &[u8]) -> Result<super::fuzzing::Scanned, PmError> {
+    let what = "the scan script";
+    let mut raw = Raw::default();
+    for line in stdout.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+        let facts = facts_of(line).map_err(|e| PmError::Unexpected {
+            what: what.into(),
+            place: "a line".into(),
+            found: e.to_string(),
+        })?;
+        facts.into_iter().for_each(|fact| raw.add(what, fact));
     }
-    let end: End = said.typed(what, "scan")?;
-    Ok(Raw {
-        version: end.version,
-        sources: said.all(what, "source")?,
-        installed: said.all(what, "installed")?,
-        candidates: said.all(what, "candidate")?,
-        native: said.all(what, "native")?,
-    })
-}
-
-/// What the script's facts become in an inventory when no advisory is known: the door of the fuzz target.
-pub(super) fn of_facts(said: &Said) -> Result<super::fuzzing::Scanned, PmError> {
-    let raw = raw("the scan script", said)?;
+    raw.end(what, "")?;
     let none = Advisories::new();
-    Ok((installed(&raw, &none), candidates(&raw, &none, false), native(&raw)))
+    Ok((installed(raw.installed, &none), candidates(raw.candidates, &none, false), native(raw.native)))
 }
 
 /// "Everything in a notice counts as security-relevant on Amazon Linux" (reference 1.6 point 2).
@@ -181,34 +249,38 @@ fn source(
     }
 }
 
-fn installed(raw: &Raw, advisories: &Advisories) -> Vec<Installed> {
-    raw.installed
-        .iter()
+fn installed(raw: Vec<RawInstalled>, advisories: &Advisories) -> Vec<Installed> {
+    raw.into_iter()
         .map(|p| Installed {
-            name: p.name.clone(),
-            arch: p.arch.clone(),
-            version: p.version.clone(),
             section: None,
             priority: None,
             auto: p.auto,
             installed_at: time(p.installed),
             broken: p.broken,
-            sources: p.sources.clone(),
+            sources: p.sources,
             advisories: of(advisories, &p.name, &p.arch, &p.version),
             build_time: time(p.built),
+            name: p.name,
+            arch: p.arch,
+            version: p.version,
         })
         .collect()
 }
 
 /// One candidate per version; a version that several repositories offer names them all.
-fn candidates(raw: &Raw, advisories: &Advisories, all_security: bool) -> Vec<Candidate> {
-    let mut out: Vec<Candidate> = Vec::new();
-    let mut place: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
-    for p in &raw.candidates {
-        let key = (p.name.as_str(), p.arch.as_str(), p.version.as_str());
-        if let Some(known) = place.get(&key).and_then(|i| out.get_mut(*i)) {
+fn candidates(mut raw: Vec<RawCandidate>, advisories: &Advisories, all_security: bool) -> Vec<Candidate> {
+    raw.sort_by(|a, b| {
+        (&a.name, &a.arch)
+            .cmp(&(&b.name, &b.arch))
+            .then_with(|| compare(Family::Rpm, &a.version, &b.version).then_with(|| a.source.cmp(&b.source)))
+    });
+    let mut out: Vec<Candidate> = Vec::with_capacity(raw.len());
+    for p in raw {
+        if let Some(known) =
+            out.last_mut().filter(|k| k.name == p.name && k.arch == p.arch && k.version == p.version)
+        {
             if !known.sources.contains(&p.source) {
-                known.sources.push(p.source.clone());
+                known.sources.push(p.source);
             }
             // Held only if no repository offers it freely.
             if p.held.is_none() {
@@ -220,14 +292,13 @@ fn candidates(raw: &Raw, advisories: &Advisories, all_security: bool) -> Vec<Can
         let is_security = |a: &Advisory| {
             all_security || a.classification.as_deref().is_some_and(|c| c.eq_ignore_ascii_case("security"))
         };
-        place.insert(key, out.len());
         out.push(Candidate {
-            name: p.name.clone(),
-            arch: p.arch.clone(),
-            installed: p.from.clone(),
-            version: p.version.clone(),
+            name: p.name,
+            arch: p.arch,
+            installed: p.from,
+            version: p.version,
             title: (!p.replaces.is_empty()).then(|| format!("replaces {}", p.replaces.join(", "))),
-            sources: vec![p.source.clone()],
+            sources: vec![p.source],
             security: advisories.iter().any(is_security),
             section: None,
             priority: None,
@@ -239,7 +310,7 @@ fn candidates(raw: &Raw, advisories: &Advisories, all_security: bool) -> Vec<Can
             packages: Vec::new(),
             build_time: time(p.built),
             first_seen: None,
-            held: p.held.clone(),
+            held: p.held,
             phased: None,
             obsoletes: !p.replaces.is_empty(),
             size: u64::try_from(p.size).ok().filter(|s| *s > 0),
@@ -248,16 +319,9 @@ fn candidates(raw: &Raw, advisories: &Advisories, all_security: bool) -> Vec<Can
     out
 }
 
-fn native(raw: &Raw) -> Vec<NativeUpgrade> {
-    raw.native
-        .iter()
-        .map(|n| NativeUpgrade {
-            name: n.name.clone(),
-            arch: n.arch.clone(),
-            from: n.from.clone(),
-            to: n.to.clone(),
-            action: n.action,
-        })
+fn native(raw: Vec<RawNative>) -> Vec<NativeUpgrade> {
+    raw.into_iter()
+        .map(|n| NativeUpgrade { name: n.name, arch: n.arch, from: n.from, to: n.to, action: n.action })
         .collect()
 }
 
@@ -283,13 +347,21 @@ mod tests {
     const UPDATEINFO: &[u8] = include_bytes!("../../../testdata/dnf/updateinfo.xml.gz");
     const SUM: &str = "9736cfac984c25d52cb644402bc837734fd18f161cc6a5e15ee853c6f2e0eb2c";
 
-    fn said(lines: &str) -> Said {
-        let facts = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        Said { facts, words: "the words".into() }
+    fn raw(lines: &str) -> Raw {
+        let mut raw = Raw::default();
+        for line in lines.lines() {
+            for fact in facts_of(line.as_bytes()).unwrap() {
+                raw.add("a scan", fact);
+            }
+        }
+        raw
     }
 
-    fn captured() -> Raw {
-        raw("a scan", &said(CAPTURED)).unwrap()
+    fn captured(root: &Root) -> Scan {
+        let mut raw = raw(CAPTURED);
+        let version = raw.end("a scan", "").unwrap();
+        let read = read_sources(root, &raw.sources, &wanted(&raw));
+        assemble(root, raw, &version, read)
     }
 
     /// A root that holds the cache which belongs to the captured scan.
@@ -306,7 +378,7 @@ mod tests {
     #[test]
     fn a_captured_scan_becomes_packages_with_their_advisories() {
         let (_dir, root) = root();
-        let scan = assemble(&root, &captured());
+        let scan = captured(&root);
         assert_eq!(scan.package_manager, "dnf 4.14.0");
         assert_eq!(scan.sources[0].state, SourceState::Readable);
         assert_eq!(scan.sources[0].metadata_date.unwrap().timestamp(), 1_795_523_024);
@@ -328,7 +400,7 @@ mod tests {
         let (dir, root) = root();
         let file =
             dir.path().join(format!("var/cache/dnf/base-b197ebaf358dc3b5/repodata/{SUM}-updateinfo.xml.gz"));
-        let why = |root: &Root| match &assemble(root, &captured()).sources[0].state {
+        let why = |root: &Root| match &captured(root).sources[0].state {
             SourceState::Unreadable { why } => why.clone(),
             SourceState::Readable => "readable".into(),
         };
@@ -340,7 +412,6 @@ mod tests {
 
     #[test]
     fn a_version_from_two_repositories_is_one_candidate_held_only_if_both_are() {
-        let mut raw = captured();
         let free = |source: &str, held: Option<&str>| RawCandidate {
             name: "locked".into(),
             arch: "noarch".into(),
@@ -352,17 +423,19 @@ mod tests {
             held: held.map(str::to_owned),
             replaces: Vec::new(),
         };
-        raw.candidates = vec![free("base", Some("dnf versionlock")), free("other", None)];
-        let found = candidates(&raw, &Advisories::new(), false);
+        let both = vec![free("base", Some("dnf versionlock")), free("other", None)];
+        let found = candidates(both, &Advisories::new(), false);
         assert_eq!((found.len(), found[0].sources.len(), found[0].held.as_deref()), (1, 2, None));
     }
 
     #[test]
     fn a_scan_that_was_cut_off_or_speaks_otherwise_is_no_scan() {
         let last = CAPTURED.trim_end().rfind('\n').unwrap();
-        let e = raw("a scan", &said(&CAPTURED[..last])).unwrap_err().to_string();
+        let e = raw(&CAPTURED[..last]).end("a scan", "the words").unwrap_err().to_string();
         assert_eq!(e, "a scan: the words");
-        let e = raw("a scan", &said(&CAPTURED.replace("\"built\"", "\"made\""))).unwrap_err();
-        assert!(matches!(e, PmError::Unexpected { .. }), "{e}");
+        let other = CAPTURED.replace("\"built\"", "\"made\"");
+        assert!(other.lines().any(|l| facts_of::<Fact>(l.as_bytes()).is_err()));
+        let many = format!("[{}]", CAPTURED.trim_end().replace('\n', ","));
+        assert_eq!(facts_of::<Fact>(many.as_bytes()).unwrap().len(), CAPTURED.lines().count());
     }
 }

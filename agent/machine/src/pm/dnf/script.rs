@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::System;
@@ -75,6 +76,27 @@ impl Said {
 impl Script<'_> {
     /// Runs it; every JSON line is also shown while it runs.
     pub(super) fn run(self, mut on_fact: impl FnMut(&Value)) -> Result<Said, PmError> {
+        let what = self.what;
+        let mut facts = Vec::new();
+        let words = self.lines(|fact: Value| {
+            on_fact(&fact);
+            facts.push(fact);
+        })?;
+        let said = Said { facts, words };
+        if let Some(locked) = said.fact("locked") {
+            return Err(PmError::Locked {
+                holder: text(locked, "holder"),
+                waited: Duration::from_secs(locked.get("waited").and_then(Value::as_u64).unwrap_or(0)),
+            });
+        }
+        if let Some(failed) = said.fact("failed") {
+            return Err(PmError::Failed { what: what.into(), tool_says: text(failed, "why") });
+        }
+        Ok(said)
+    }
+
+    /// Runs it and passes on each fact (a line holds one, or a list of them) as it comes; returns dnf's own words.
+    pub(super) fn lines<T: DeserializeOwned>(self, mut on_fact: impl FnMut(T)) -> Result<String, PmError> {
         let root = &self.system.root;
         if !root.is_host() && !rustix::process::geteuid().is_root() {
             return Err(PmError::NeedsRoot { what: "looking into a system in a directory" });
@@ -90,16 +112,14 @@ impl Script<'_> {
         if self.writes {
             command = command.uninterruptible();
         }
-        let mut facts = Vec::new();
+        let mut number = 0;
         let mut strange = None;
         let out = command.run_lines(|stream, line| {
-            if stream == Stream::Stdout {
-                match serde_json::from_slice::<Value>(line) {
-                    Ok(fact) => {
-                        on_fact(&fact);
-                        facts.push(fact);
-                    }
-                    Err(e) => strange = strange.take().or(Some((facts.len() + 1, e.to_string()))),
+            if stream == Stream::Stdout && strange.is_none() {
+                number += 1;
+                match facts_of(line) {
+                    Ok(facts) => facts.into_iter().for_each(&mut on_fact),
+                    Err(e) => strange = Some((number, e.to_string())),
                 }
             }
         })?;
@@ -110,17 +130,16 @@ impl Script<'_> {
                 found,
             });
         }
-        let said = Said { facts, words: out.stderr_text().into_owned() };
-        if let Some(locked) = said.fact("locked") {
-            return Err(PmError::Locked {
-                holder: text(locked, "holder"),
-                waited: Duration::from_secs(locked.get("waited").and_then(Value::as_u64).unwrap_or(0)),
-            });
-        }
-        if let Some(failed) = said.fact("failed") {
-            return Err(PmError::Failed { what: self.what.into(), tool_says: text(failed, "why") });
-        }
-        Ok(said)
+        Ok(out.stderr_text().into_owned())
+    }
+}
+
+/// The facts of one line.
+pub(super) fn facts_of<T: DeserializeOwned>(line: &[u8]) -> serde_json::Result<Vec<T>> {
+    if line.starts_with(b"[") {
+        serde_json::from_slice(line)
+    } else {
+        serde_json::from_slice(line).map(|fact| vec![fact])
     }
 }
 
