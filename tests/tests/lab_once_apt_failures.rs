@@ -371,7 +371,8 @@ fn an_interrupt_before_the_installation_changes_nothing_and_leaves_nothing_runni
             let asked = door::wait("a request", Duration::from_secs(60), || {
                 site.server.take_requests().iter().any(|r| r.contains(part))
             });
-            kill(&patchflocks(&site), "INT");
+            // Not INT, which a shell that runs these tests in the background has made everybody ignore.
+            kill(&patchflocks(&site), "TERM");
             let gone =
                 door::wait("all to be over", Duration::from_secs(30), || site.root.processes().is_empty());
             site.server.heal();
