@@ -24,8 +24,6 @@ triple=$(rustc +nightly -vV | sed -n 's/^host: //p')
 flags="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
 flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
 flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
-# SANITIZER=address also watches unsafe code and C libraries of our dependencies, at half the speed.
-if [ -n "${SANITIZER:-}" ]; then flags="$flags -Zsanitizer=$SANITIZER"; fi
 RUSTFLAGS="$flags" cargo +nightly build --release --quiet --target "$triple"
 program=${CARGO_TARGET_DIR:-target}/$triple/release/patchflock-libfuzzer
 

@@ -99,7 +99,7 @@ fn a_wrong_field_does_not_hide_what_else_is_wrong() {
       hint: put it in quotes: "7"
     b.yaml:6:18: error: `max_wait_days` must be a whole number, not the text `soon`
     b.yaml:7:22: error: `Bash` is not a Debian package name
-      hint: write the bare name, without architecture and version: `bash`, not `bash:amd64` or `bash=5.2`
+      hint: write `bash`, `bash*` or `bash=5.2-1`, without architecture; Debian's index knows no CVE or advisory ids
     b.yaml:8:29: error: `rejected_patches[1]` must be text, not the number `1.10`
       hint: put it in quotes: "1.10"
     b.yaml:10:18: error: DEBIAN has no filter `CLASSIFICATION`
@@ -255,13 +255,15 @@ fn filters_are_those_of_the_operating_system() {
 
 #[test]
 fn names_of_patches_have_the_form_of_the_operating_system() {
-    insta::assert_snapshot!(told_spec("DEBIAN", "  approved_patches: ['bash:amd64', bash=5.2, Bash, libc6]"), @r"
+    insta::assert_snapshot!(told_spec("DEBIAN", "  approved_patches: ['bash:amd64', bash=5.2, 'bash=5 2', Bash, libc6, CVE-2026-1]"), @r"
     b.yaml:5:22: error: `bash:amd64` is not a Debian package name
-      hint: write the bare name, without architecture and version: `bash`, not `bash:amd64` or `bash=5.2`
-    b.yaml:5:36: error: `bash=5.2` is not a Debian package name
-      hint: write the bare name, without architecture and version: `bash`, not `bash:amd64` or `bash=5.2`
-    b.yaml:5:46: error: `Bash` is not a Debian package name
-      hint: write the bare name, without architecture and version: `bash`, not `bash:amd64` or `bash=5.2`
+      hint: write `bash`, `bash*` or `bash=5.2-1`, without architecture; Debian's index knows no CVE or advisory ids
+    b.yaml:5:46: error: `bash=5 2` is not a Debian package name
+      hint: write `bash`, `bash*` or `bash=5.2-1`, without architecture; Debian's index knows no CVE or advisory ids
+    b.yaml:5:58: error: `Bash` is not a Debian package name
+      hint: write `bash`, `bash*` or `bash=5.2-1`, without architecture; Debian's index knows no CVE or advisory ids
+    b.yaml:5:71: error: `CVE-2026-1` is not a Debian package name
+      hint: write `bash`, `bash*` or `bash=5.2-1`, without architecture; Debian's index knows no CVE or advisory ids
     ");
     insta::assert_snapshot!(told_spec("ROCKY_LINUX", "  approved_patches: ['a b', kernel*, 'CVE-2026-1', '1234']"), @r"
     b.yaml:5:22: error: `a b` is not the name of an rpm package or advisory
@@ -314,7 +316,7 @@ fn fields_without_meaning_for_the_operating_system_are_told() {
     b.yaml:7:3: error: WINDOWS has no alternative sources
       hint: remove `sources`; it exists for Linux
     b.yaml:8:38: warning: `enable_non_security` has no effect on WINDOWS
-      hint: remove it; it exists for Linux
+      hint: remove it; it exists for Linux and macOS
     ");
     insta::assert_snapshot!(told_spec("DEBIAN",
         "  approved_patches: [a]\n  available_security_updates_compliance_status: COMPLIANT"), @r"

@@ -91,9 +91,12 @@ pub(crate) fn label(name: &str, arch: &str, inventory: &Inventory) -> String {
     }
 }
 
-/// What the decisions come to, in one line.
+/// What the decisions come to, in one line; nothing where there are none.
 pub(crate) fn summary(evaluation: &Evaluation) -> String {
     let rows = shown(evaluation, false);
+    if rows.is_empty() {
+        return String::new();
+    }
     let number = |word: &str| rows.iter().filter(|d| verdict_word(d) == word).count();
     let mut parts = vec![format!("{} approved", number("approved"))];
     for word in ["pending", "waiting", "too new", "rejected", "held", "deferred", "not matched"] {
@@ -102,7 +105,8 @@ pub(crate) fn summary(evaluation: &Evaluation) -> String {
             parts.push(format!("{n} {word}"));
         }
     }
-    format!("{}: {}", count(rows.len(), "package with updates", "packages with updates"), parts.join(", "))
+    let packages = count(rows.len(), "package with updates", "packages with updates");
+    paragraph("", &format!("{packages}: {}", parts.join(", ")))
 }
 
 /// The first lines: which machine, which baseline, how fresh.

@@ -29,6 +29,12 @@ struct Report<'a> {
 pub(crate) fn try_machine(args: &TryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     let machine = Machine::open(&args.machine, now)?;
     let baseline = policy::baseline(&args.baseline, machine.facts.operating_system)?;
+    if let Some(source) = baseline.sources.first() {
+        output::talk(&format!(
+            "note: baseline {} names alternative sources ({} …); try looks at this machine's own only",
+            baseline.name, source.name
+        ));
+    }
     let inventory = machine.inventory(now)?;
     let records = record::all(&machine.root);
     records.complain(output::talk);
@@ -79,14 +85,13 @@ fn show(
     if format == Format::Table {
         let text = [
             decisions::heading(inventory, &evaluation),
-            String::new(),
+            "\n".to_owned(),
             decisions::decisions(inventory, &evaluation, all),
-            String::new(),
-            output::paragraph("", &decisions::summary(&evaluation)),
+            "\n".to_owned(),
+            decisions::summary(&evaluation),
             decisions::compliance(&compliance),
             comparison(inventory, &differences, tool),
         ]
-        .map(|part| if part.is_empty() { "\n".to_owned() } else { part })
         .concat();
         output::data(&text)?;
     } else {
@@ -111,11 +116,15 @@ fn show(
 /// The differences from the native tool; what is the same is only counted.
 fn comparison(inventory: &Inventory, differences: &[Difference], tool: &str) -> String {
     let same = differences.iter().filter(|d| d.kind == Kind::Same).count();
-    let head = format!(
-        "compared with {tool}: the same for {}, different for {}",
-        output::count(same, "package", "packages"),
-        output::count(differences.len() - same, "package", "packages")
-    );
+    let head = if same == differences.len() {
+        format!("compared with {tool}: no difference")
+    } else {
+        format!(
+            "compared with {tool}: the same for {}, different for {}",
+            output::count(same, "package", "packages"),
+            output::count(differences.len() - same, "package", "packages")
+        )
+    };
     let mut text = format!("\n{}", output::paragraph("", &head));
     for difference in differences.iter().filter(|d| d.kind != Kind::Same) {
         let sign = match difference.kind {

@@ -12,7 +12,7 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use patchflock_baselines::approval::{self, Evaluation};
+use patchflock_baselines::approval::{self, Evaluation, names};
 use patchflock_baselines::baseline::Baseline;
 use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus};
 use patchflock_baselines::inventory::Inventory;
@@ -39,10 +39,15 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
             "once installs packages and needs root: run it with sudo, or add --dry-run to look only",
         ));
     }
+    let list = once.install_override_list.as_deref().map(policy::override_list).transpose()?;
+    names::check_overrides(policy::is_override(&once.baseline)?, list.is_some())
+        .map_err(Failure::operator)?;
     let machine = Machine::open(&once.machine, now)?;
     let baseline = policy::baseline(&once.baseline, machine.facts.operating_system)?;
     refuse_what_once_cannot_do(&baseline)?;
     let list = once.install_override_list.as_deref().map(policy::override_list).transpose()?;
+    names::check_overrides(policy::is_override(&once.baseline)?, list.is_some())
+        .map_err(Failure::operator)?;
     let talk = Talk::new();
 
     let _lock = if once.dry_run { None } else { Some(lock::take(&machine.root)?) };

@@ -70,6 +70,27 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<Document>, Failure> {
     Ok(parsed.documents)
 }
 
+/// The baselines of a baseline override, the JSON list that AWS takes for one run (reference 2.7); `None` for any other
+/// file.
+fn overriding(path: &Path) -> Result<Option<Vec<Baseline>>, Failure> {
+    // Standard input can be read only once, and holds a document.
+    if path == Path::new("-") {
+        return Ok(None);
+    }
+    let bytes = read_document(path)?;
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'[') {
+        return Ok(None);
+    }
+    let list = document::override_list::parse_baseline_override(&path.display().to_string(), &bytes)
+        .map_err(|found| problems(&bytes, &found))?;
+    Ok(Some(list.baselines))
+}
+
+/// Whether the baseline that was asked for is a baseline override.
+pub(crate) fn is_override(args: &BaselineArgs) -> Result<bool, Failure> {
+    Ok(args.baseline.as_deref().map(overriding).transpose()?.flatten().is_some())
+}
+
 /// The baseline that was asked for: the file's one for this operating system, or the predefined one.
 pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Baseline, Failure> {
     let Some(path) = &args.baseline else {
@@ -77,12 +98,16 @@ pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Basel
             .ok_or_else(|| Failure::operator(format!("no predefined baseline for {os}; name one with -f")))?;
         return shipped.baseline().map_err(|found| problems(shipped.yaml.as_bytes(), &found));
     };
-    let mut baselines = Vec::new();
-    for document in documents(path)? {
-        if let Document::PatchBaseline(b) = document {
-            baselines.push(b);
-        }
-    }
+    let baselines = match overriding(path)? {
+        Some(list) => list,
+        None => documents(path)?
+            .into_iter()
+            .filter_map(|d| match d {
+                Document::PatchBaseline(b) => Some(b),
+                Document::MaintenanceWindow(_) => None,
+            })
+            .collect(),
+    };
     let found: Vec<String> =
         baselines.iter().map(|b| format!("{} for {}", b.name, b.operating_system)).collect();
     let mut fitting: Vec<Baseline> = baselines.into_iter().filter(|b| b.operating_system == os).collect();

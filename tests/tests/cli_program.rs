@@ -12,6 +12,8 @@ mod bad_input;
 mod bench;
 #[path = "cli_program/documented.rs"]
 mod documented;
+#[path = "cli_program/overrides.rs"]
+mod overrides;
 #[path = "cli_program/packaged.rs"]
 mod packaged;
 #[path = "cli_program/terminal.rs"]

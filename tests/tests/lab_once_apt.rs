@@ -2,6 +2,7 @@
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
@@ -267,4 +268,81 @@ fn an_update_that_would_remove_something_is_left_out_and_said_so() {
     assert_eq!(states, ["1.0 installed", "1.0 installed", "1.1 installed"]);
     assert!(out.stdout_text().contains("held: greedy 1.1: "), "{}", said(&out));
     assert!(out.stdout_text().contains("it would remove victim"), "{}", said(&out));
+}
+
+#[test]
+fn configuration_files_are_kept_in_every_way_an_administrator_leaves_them() {
+    let names = ["changed", "deleted", "untouched", "linked", "twice"];
+    let deb = |n: &str, v: &str| Deb::new(n, v).conffile(&format!("/etc/{n}.conf"), &format!("of {v}\n"));
+    let mut site = Site::new(names.map(|n| deb(n, "1.0"))).unwrap();
+    site.root
+        .ok("cd /etc && echo mine > changed.conf && rm deleted.conf && echo mine > twice.conf && \
+             echo earlier > twice.conf.dpkg-dist && echo mine > /srv/conf && ln -sf /srv/conf linked.conf")
+        .unwrap();
+    // A maintainer script that looks around.
+    let looks = "env > /root/environment; readlink /proc/self/fd/0 > /root/stdin";
+    let new = names.map(|n| deb(n, "1.1"));
+    site.publish(SECURITY, new.into_iter().chain([])).unwrap();
+    site.publish(SECURITY, [deb("untouched", "1.2").script("postinst", looks)]).unwrap();
+    let out = site.patchflock(["once", "--yes", "-o", "json"]).unwrap();
+    assert_eq!(out.code, 0, "{}", said(&out));
+    let found =
+        site.root.ok("cd /etc && cat changed.conf untouched.conf twice.conf twice.conf.dpkg-dist /srv/conf");
+    assert_eq!(found.unwrap(), "mine\nof 1.2\nmine\nof 1.1\nmine\n");
+    site.root.ok("test ! -e /etc/deleted.conf && test -L /etc/linked.conf").unwrap();
+    let kept = site::json(&out).unwrap()["report"]["kept_conffiles"].to_string();
+    for name in ["changed", "linked", "twice"] {
+        assert!(kept.contains(&format!("/etc/{name}.conf")), "{name}: {kept}");
+    }
+    assert!(!kept.contains("untouched"), "{kept}");
+    // Nothing asks a question, nothing restarts services on its own (design 7b).
+    let environment = site.root.read("/root/environment").unwrap();
+    for line in ["NEEDRESTART_SUSPEND=1", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"] {
+        assert!(environment.lines().any(|l| l == line), "{line}: {environment}");
+    }
+    assert_eq!(site.root.read("/root/stdin").unwrap(), "/dev/null\n");
+}
+
+#[test]
+fn packages_that_change_their_architecture_or_come_in_pairs_are_patched_together() {
+    let site = Site::new([Deb::new("plain", "1.0")]);
+    let mut site = site.unwrap();
+    let native = site.root.ok("dpkg --print-architecture").unwrap().trim().to_owned();
+    let other = if native == "amd64" { "arm64" } else { "amd64" };
+    let pair =
+        |arch: &str, v: &str| Deb::new("pair", v).field("Architecture", arch).field("Multi-Arch", "same");
+    site.root.ok(&format!("dpkg --add-architecture {other}")).unwrap();
+    site.publish(MAIN, [pair(&native, "1.0"), pair(other, "1.0"), Deb::new("moved", "1.0")]).unwrap();
+    site.root
+        .ok(&format!("apt-get install -y pair:{native} pair:{other} moved && apt-mark auto pair:{other}"))
+        .unwrap();
+    let marks = autos(&site);
+    let moved = Deb::new("moved", "1.1").field("Architecture", &native);
+    site.publish(SECURITY, [pair(&native, "1.1"), pair(other, "1.1"), moved]).unwrap();
+    let dry = site.patchflock(["once", "--dry-run", "-o", "json"]).unwrap();
+    let plan = site::json(&dry).unwrap()["plan"].clone();
+    assert_eq!(plan["items"].as_array().unwrap().len(), 3, "{plan}");
+    let out = site.patchflock(["once", "--yes"]).unwrap();
+    assert_eq!(out.code, 0, "{}", said(&out));
+    let now = site.installed().unwrap();
+    let versions: BTreeSet<&String> =
+        now.iter().filter(|(n, _)| n.starts_with("pair") || n.starts_with("moved")).map(|(_, v)| v).collect();
+    assert_eq!(versions, BTreeSet::from([&"1.1 installed".to_owned()]), "{now:?}");
+    assert_eq!(autos(&site), marks);
+}
+
+#[test]
+fn a_system_in_a_directory_is_patched_from_outside() {
+    let mut site = Site::new([Deb::new("tool", "1.0")]).unwrap();
+    let asks = "touch /run/reboot-required; echo tool >> /run/reboot-required.pkgs";
+    site.publish(SECURITY, [Deb::new("tool", "1.1").script("postinst", asks)]).unwrap();
+    let program = patchflock_tests::lab::door::patchflock().unwrap();
+    let host = patchflock_machine::root::Root::host();
+    let command = patchflock_machine::exec::Command::new(&host, program);
+    let dir = site.root.path().display().to_string();
+    let out = command.args(["once", "--root", &dir, "--yes"]).run().unwrap();
+    // It does not run, so nothing in it waits for a boot, whatever a script says.
+    assert_eq!(out.code, 0, "{}", said(&out));
+    assert_eq!(site.installed().unwrap()["tool"], "1.1 installed");
+    assert_eq!(site.record().unwrap()["phase"], "finished");
 }

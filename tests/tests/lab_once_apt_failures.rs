@@ -80,7 +80,11 @@ fn scripts_that_fail_are_named_and_the_rest_is_installed() {
     for (name, why) in [("after", "no database"), ("before", "too old"), ("stuck", "still in use")] {
         let patch = patch(&record["after"], name);
         assert_eq!(patch["state"], "FAILED", "{patch}");
-        assert!(patch["reason"].as_str().unwrap().contains(why), "{patch}");
+        assert!(
+            patch["reason"].as_str().unwrap().contains(why),
+            "{patch}\n{}",
+            record["report"]["log"].as_str().unwrap()
+        );
     }
     assert_eq!(patch(&record["after"], "good")["state"], "INSTALLED");
     let outcomes = record["report"]["outcomes"].as_array().unwrap();
@@ -322,4 +326,32 @@ fn hooks_that_fail_are_told_apart_from_packages_that_fail() {
     let out = once(&site);
     assert_eq!(out.code, 0, "{}", said(&out));
     assert_eq!(states(&site, &["tool"]), ["1.1 installed"]);
+}
+
+#[test]
+fn a_disk_that_fills_while_unpacking_fails_the_package_that_fills_it_and_no_other() {
+    let mut site = Site::new([old("big"), old("small")]).unwrap();
+    let big = new("big").file("/opt/big", &"x".repeat(1 << 20));
+    site.publish(SECURITY, [big, new("small")]).unwrap();
+    site.root.ok("mount -t tmpfs -o size=100k tmpfs /opt").unwrap();
+    let out = once(&site);
+    site.root.ok("umount /opt").unwrap();
+    assert_eq!(out.code, 3, "{}", said(&out));
+    let record = site::json(&out).unwrap();
+    let outcomes = record["report"]["outcomes"].as_array().unwrap();
+    let big = outcomes.iter().find(|o| o["target"]["name"] == "big").unwrap();
+    assert!(big.to_string().contains("No space left on device"), "{big}");
+    assert_eq!(states(&site, &["big", "small"]), ["1.0 installed", "1.1 installed"], "{big}");
+    sound(&site);
+}
+
+#[test]
+fn nothing_is_installed_that_cannot_be_put_on_record_first() {
+    let mut site = Site::new([old("tool")]).unwrap();
+    site.publish(SECURITY, [new("tool")]).unwrap();
+    site.root.ok("mkdir -p /var/lib/patchflock && mount -t tmpfs -o ro tmpfs /var/lib/patchflock").unwrap();
+    let out = once(&site);
+    assert_eq!(out.code, 2, "{}", said(&out));
+    assert!(out.stderr_text().contains("/var/lib/patchflock/runs"), "{}", said(&out));
+    assert_eq!(states(&site, &["tool"]), ["1.0 installed"]);
 }

@@ -2,12 +2,12 @@
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
 use std::collections::BTreeSet;
 
-use patchflock_machine::exec::Output;
 use patchflock_tests::lab::apt::{AptRepo, Suite};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::deb::Deb;
@@ -115,12 +115,14 @@ fn patched() -> Site {
 fn genuine_security_updates_are_listed_as_apt_lists_them() {
     let root = RootDir::new(&Base::debian().unwrap()).unwrap();
     root.use_mirror().unwrap();
-    let out = patchflock_machine::exec::Command::new(
-        &patchflock_machine::root::Root::host(),
-        patchflock_tests::lab::door::patchflock().unwrap(),
-    );
-    let out: Output = out.args(["--root", &root.path().display().to_string(), "inventory"]).run().unwrap();
-    let inventory = site::json(&out).unwrap();
+    let host = patchflock_machine::root::Root::host();
+    let look = || {
+        let program = patchflock_tests::lab::door::patchflock().unwrap();
+        let command = patchflock_machine::exec::Command::new(&host, program);
+        let dir = root.path().display().to_string();
+        site::json(&command.args(["inventory", "--root", &dir]).run().unwrap()).unwrap()
+    };
+    let inventory = look();
     assert_same_as_apt(&root, &inventory);
     assert!(lines_of(&inventory, &["upgrade"]).len() > 3, "{}", inventory["native"]);
     // apt names the origin of each version it would install: the same ones are security to us.
@@ -140,6 +142,14 @@ fn genuine_security_updates_are_listed_as_apt_lists_them() {
         .collect();
     assert!(!secure.is_empty());
     assert_eq!(ours.iter().map(String::as_str).collect::<BTreeSet<_>>(), secure);
+    // Container images keep the lists compressed; what they say is the same.
+    root.write("/etc/apt/apt.conf.d/96gzip", "Acquire::GzipIndexes \"true\";\n").unwrap();
+    root.ok(&format!("rm -r /var/lib/apt/lists && {} && ls /var/lib/apt/lists/*_Packages.*", site::UPDATE))
+        .unwrap();
+    let compressed = look();
+    for part in ["candidates", "native", "installed"] {
+        assert_eq!(compressed[part], inventory[part], "{part}");
+    }
 }
 
 #[test]
@@ -311,13 +321,19 @@ fn a_source_that_fails_to_refresh_is_told_and_the_rest_is_still_scanned_and_patc
     other.publish().unwrap();
     site.root.ok(site::UPDATE).unwrap();
     type Break = fn(&mut Site);
-    let faults: [(&str, Break); 6] = [
+    let faults: [(&str, Break); 7] = [
         ("no longer has a Release file", |s| s.server.fault(SECURITY, Fault::Status(404))),
         ("", |s| s.server.fault(&format!("{SECURITY}/InRelease"), Fault::Truncate)),
         ("", |s| s.server.fault(SECURITY, Fault::Hangup)),
         // apt's own time limit: two seconds here, thirty by default.
         ("", |s| s.server.fault(SECURITY, Fault::Stall)),
         ("unexpected size", |s| s.repo.truncate(SECURITY).unwrap()),
+        ("", |s| {
+            // Half of a signed file, as an interrupted mirror run leaves it.
+            let file = s.repo.dir().join("dists").join(SECURITY).join("InRelease");
+            let whole = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        }),
         ("", |s| s.repo.kill().unwrap()),
     ];
     for (round, (words, harm)) in faults.into_iter().enumerate() {
@@ -390,4 +406,37 @@ fn other_updaters_are_named_and_told_whether_they_act() {
         site.patchflock(["try"]).unwrap().stdout_text().contains("unattended-upgrades"),
         "people are not told"
     );
+}
+
+#[test]
+fn sources_of_every_form_are_read_and_disabled_ones_are_not() {
+    let mut site = patched();
+    // A flat repository that the administrator trusts unsigned, and one that is switched off.
+    let flat = site.root.at("/srv/flat");
+    std::fs::create_dir_all(&flat).unwrap();
+    Deb::new("tool", "3.0").build(&flat).unwrap();
+    let deb = Deb::new("tool", "3.0");
+    let bytes = std::fs::read(flat.join(deb.file_name())).unwrap();
+    let sum = site.root.ok(&format!("sha256sum /srv/flat/{} | cut -d' ' -f1", deb.file_name())).unwrap();
+    let place = format!("Filename: ./{}\nSize: {}\nSHA256: {sum}\n", deb.file_name(), bytes.len());
+    let packages = format!("{}{place}", deb.control());
+    std::fs::write(flat.join("Packages"), packages).unwrap();
+    site.root
+        .write(
+            "/etc/apt/sources.list.d/flat.sources",
+            "Types: deb\nURIs: file:/srv/flat\nSuites: ./\nTrusted: yes\n\n\
+             Types: deb\nURIs: file:/srv/nothing\nSuites: off\nComponents: main\nEnabled: no\n",
+        )
+        .unwrap();
+    site.publish(SECURITY, [Deb::new("tool", "1.1")]).unwrap();
+    let inventory = site.inventory().unwrap();
+    assert_same_as_apt(&site.root, &inventory);
+    let ids: Vec<String> = inventory["sources"].as_array().unwrap().iter().map(|s| text(s, "id")).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    let (code, report) = try_it(&site);
+    assert_eq!((code, &report["compliance"]["status"]), (3, &"NON_COMPLIANT".into()), "{report}");
+    // The newest version is nobody's security fix, but it contains one (any version in between counts).
+    let out = site.patchflock(["once", "--yes"]).unwrap();
+    assert_eq!(out.code, 0, "{}{}", out.stdout_text(), out.stderr_text());
+    assert_eq!(site.installed().unwrap()["tool"], "3.0 installed");
 }

@@ -11,11 +11,15 @@
 //! - apt: `name=version` and `*` besides bare names. AWS's bare names cover all versions and architectures,
 //!   which makes it impossible to reject the one bad upload.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use crate::inventory::{Advisory, Candidate, Installed};
 use crate::os::Family;
 use crate::version::split_evr;
+
+mod pairs;
+
+use pairs::Pairs;
 
 /// What a list entry is compared with.
 #[derive(Debug, Clone, Copy)]
@@ -54,19 +58,35 @@ impl<'a> From<&'a Installed> for Named<'a> {
     }
 }
 
-/// A list made ready for many comparisons.
+/// An entry that may be a name, and what a text that it matches must contain.
+#[derive(Debug)]
+struct Entry<'b> {
+    pattern: Pattern<'b>,
+    pairs: Pairs,
+}
+
+impl<'b> Entry<'b> {
+    fn new(pattern: Pattern<'b>) -> Self {
+        let mut pairs = Pairs::default();
+        pattern.pieces().for_each(|piece| pairs.add(&[piece]));
+        Self { pattern, pairs }
+    }
+}
+
+/// A list made ready for many comparisons: few entries are looked at for each patch.
 #[derive(Debug)]
 pub(crate) struct NameList<'b> {
     family: Family,
-    names: Vec<Pattern<'b>>,
-    /// Entries that may be ids, by their lower case.
-    ids: HashMap<String, &'b str>,
+    /// In the order of what they begin with.
+    names: Vec<Entry<'b>>,
+    /// Entries that may be ids, in the order of [`without_case`].
+    ids: Vec<&'b str>,
 }
 
 impl<'b> NameList<'b> {
     pub(crate) fn new(family: Family, entries: &'b [String]) -> Self {
         let mut names = Vec::new();
-        let mut ids = HashMap::new();
+        let mut ids = Vec::new();
         // macOS and Windows names have no wildcards (reference 2.4): a `*` is a character there.
         let wildcards = !matches!(family, Family::Macos | Family::Windows);
         for entry in entries {
@@ -79,13 +99,17 @@ impl<'b> NameList<'b> {
             }
             // No id is without a digit or has a wildcard.
             if name.bytes().any(|b| b.is_ascii_digit()) && !name.contains('*') {
-                ids.insert(entry.to_ascii_lowercase(), entry);
+                ids.push(entry);
             }
             let bugzilla = name.bytes().all(|b| b.is_ascii_digit());
             if !bugzilla {
-                names.push(Pattern::new(name, wildcards));
+                names.push(Entry::new(Pattern::new(name, wildcards)));
             }
         }
+        let order = |e: &Entry<'b>| (e.pattern.beginning(), e.pattern.text);
+        names.sort_by(|a, b| order(a).cmp(&order(b)));
+        ids.sort_by(|a, b| without_case(a, b).then_with(|| a.cmp(b)));
+        ids.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
         Self { family, names, ids }
     }
 
@@ -94,7 +118,7 @@ impl<'b> NameList<'b> {
         self.entry(named).is_some()
     }
 
-    /// An entry that names the patch.
+    /// An entry that names the patch; always the same one, whatever the order of the list and of notices.
     pub(crate) fn entry(&self, named: &Named<'_>) -> Option<&'b str> {
         self.by_id(named).or_else(|| self.by_name(named))
     }
@@ -103,14 +127,16 @@ impl<'b> NameList<'b> {
         if self.ids.is_empty() {
             return None;
         }
-        let known = |id: &str| self.ids.get(id.to_ascii_lowercase().as_str()).copied();
+        let known = |id: &str| {
+            let at = self.ids.binary_search_by(|entry| without_case(entry, id)).ok()?;
+            self.ids.get(at).copied()
+        };
         let name = (self.family == Family::Windows).then_some(named.name);
         let aliases = named.aliases.iter().map(String::as_str);
         let advisories = named.advisories.iter().flat_map(|a| {
             let ids = a.cves.iter().chain(&a.bugzilla).map(String::as_str);
             std::iter::once(a.id.as_str()).chain(ids)
         });
-        // The smallest of several, so that a reason does not depend on the order of notices.
         name.into_iter().chain(aliases).chain(advisories).filter_map(known).min()
     }
 
@@ -118,42 +144,72 @@ impl<'b> NameList<'b> {
         if self.names.is_empty() {
             return None;
         }
-        let mut forms = None;
-        let starts = rpm_starts(named);
-        let found = match self.family {
+        match self.family {
             Family::Windows => None,
-            Family::Macos => self.names.iter().find(|p| p.matches(named.name)),
-            Family::Apt => self.names.iter().find(|p| {
-                let both = || vec![format!("{}={}", named.name, named.version)];
-                p.may_start_with(named.name)
-                    && (p.matches(named.name)
-                        || forms.get_or_insert_with(both).iter().any(|form| p.matches(form)))
+            Family::Macos => self.find(&[named.name], |entry| entry.pattern.matches(named.name)),
+            Family::Apt => {
+                let pairs = || Pairs::of(&[&[named.name, "=", named.version]]);
+                self.find_form(&[named.name], pairs, || apt_forms(named))
+            }
+            Family::Rpm => self.by_rpm_name(named),
+            Family::Zypper => self.by_rpm_name(named).or_else(|| {
+                let one = |package| self.find(&[package], |entry| entry.pattern.matches(package));
+                named.packages.iter().find_map(|package| one(package))
             }),
-            Family::Rpm => self.names.iter().find(|p| rpm_matches(p, named, &starts, &mut forms)),
-            Family::Zypper => self.names.iter().find(|p| {
-                rpm_matches(p, named, &starts, &mut forms)
-                    || named.packages.iter().any(|package| p.matches(package))
-            }),
-        };
-        found.map(|pattern| pattern.text)
+        }
     }
+
+    fn by_rpm_name(&self, named: &Named<'_>) -> Option<&'b str> {
+        self.find_form(&rpm_starts(named), || rpm_pairs(named), || rpm_forms(named))
+    }
+
+    /// The first entry that matches one of `forms`. They and their pairs are made at the first need: nearly every
+    /// comparison ends before.
+    fn find_form(
+        &self,
+        starts: &[&str],
+        pairs: impl Fn() -> Pairs,
+        forms: impl Fn() -> Vec<String>,
+    ) -> Option<&'b str> {
+        let (mut known_pairs, mut known_forms) = (None, None);
+        self.find(starts, |entry| {
+            known_pairs.get_or_insert_with(&pairs).include(&entry.pairs)
+                && known_forms.get_or_insert_with(&forms).iter().any(|form| entry.pattern.matches(form))
+        })
+    }
+
+    /// The first entry that matches, among those that can match a text with one of these starts.
+    fn find(&self, starts: &[&str], mut matches: impl FnMut(&Entry<'b>) -> bool) -> Option<&'b str> {
+        let mut one =
+            |e: &&Entry<'b>| starts.iter().any(|start| e.pattern.may_start_with(start)) && matches(e);
+        let found = if starts.iter().any(|start| start.is_empty()) {
+            // Whatever a pattern begins with may come after nothing.
+            self.names.iter().find(&mut one)
+        } else {
+            let anything = self.beginning_with(None).iter().find(&mut one);
+            let mut first_bytes = starts.iter().map(|start| start.bytes().next());
+            anything.or_else(|| first_bytes.find_map(|byte| self.beginning_with(byte).iter().find(&mut one)))
+        };
+        found.map(|entry| entry.pattern.text)
+    }
+
+    /// The entries that begin with this byte; `None`: with a wildcard.
+    fn beginning_with(&self, byte: Option<u8>) -> &[Entry<'b>] {
+        let first = |e: &Entry<'_>| e.pattern.beginning().bytes().next();
+        let from = self.names.partition_point(|e| first(e) < byte);
+        let rest = self.names.get(from..).unwrap_or_default();
+        rest.get(..rest.partition_point(|e| first(e) == byte)).unwrap_or_default()
+    }
+}
+
+fn without_case(a: &str, b: &str) -> Ordering {
+    a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// What every one of [`rpm_forms`] starts with: the name, the version or the epoch.
 fn rpm_starts<'a>(named: &Named<'a>) -> [&'a str; 3] {
     let (epoch, version, _) = split_evr(named.version);
     [named.name, version, if epoch.is_empty() { "0" } else { epoch }]
-}
-
-/// `forms` is filled at the first need: nearly every comparison ends before a string is built.
-fn rpm_matches(
-    pattern: &Pattern<'_>,
-    named: &Named<'_>,
-    starts: &[&str],
-    forms: &mut Option<Vec<String>>,
-) -> bool {
-    starts.iter().any(|start| pattern.may_start_with(start))
-        && forms.get_or_insert_with(|| rpm_forms(named)).iter().any(|form| pattern.matches(form))
 }
 
 /// The forms of reference 2.4 that an rpm package answers to.
@@ -177,6 +233,22 @@ fn rpm_forms(named: &Named<'_>) -> Vec<String> {
     ]
 }
 
+/// The pairs of [`rpm_forms`] without making them.
+fn rpm_pairs(named: &Named<'_>) -> Pairs {
+    let Named { name, arch, .. } = *named;
+    let [_, version, epoch] = rpm_starts(named);
+    let (_, _, release) = split_evr(named.version);
+    Pairs::of(&[
+        &[name, "-", version, "-", release, ".", arch],
+        &[name, ".", arch, ":", epoch, ":", version, "-", release],
+        &[name, "-", epoch, ":", name, "-"],
+    ])
+}
+
+fn apt_forms(named: &Named<'_>) -> Vec<String> {
+    vec![named.name.to_owned(), format!("{}={}", named.name, named.version)]
+}
+
 /// Text with `*`, each of which stands for any characters, none included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pattern<'p> {
@@ -191,12 +263,21 @@ impl<'p> Pattern<'p> {
         Self { text, prefix }
     }
 
+    /// What every text that matches begins with.
+    fn beginning(&self) -> &'p str {
+        self.prefix.unwrap_or(self.text)
+    }
+
+    /// The pieces that every text that matches contains.
+    fn pieces(&self) -> impl Iterator<Item = &'p str> {
+        let after = self.prefix.and_then(|prefix| self.text.get(prefix.len()..)).unwrap_or("");
+        std::iter::once(self.beginning()).chain(after.split('*'))
+    }
+
     /// Whether some text that starts with `start` could match.
     fn may_start_with(&self, start: &str) -> bool {
-        match self.prefix {
-            None => self.text.starts_with(start),
-            Some(prefix) => prefix.starts_with(start) || start.starts_with(prefix),
-        }
+        let beginning = self.beginning();
+        beginning.starts_with(start) || (self.prefix.is_some() && start.starts_with(beginning))
     }
 
     /// Whether the whole text matches. Each part between two `*` is taken at its first place, which is enough

@@ -8,7 +8,7 @@ use super::{Counts, NodeCompliance, NodeStatus, PatchCompliance, PatchState, Run
 use crate::approval::names::{NameList, Named};
 use crate::approval::{Decision, Evaluation, Judge, Subject, Verdict, dates, own_security, short};
 use crate::baseline::{AvailableSecurityStatus, Baseline, ComplianceLevel, RejectedAction};
-use crate::inventory::{Candidate, Installed, Inventory, RebootEvidence};
+use crate::inventory::{Installed, Inventory, RebootEvidence};
 use crate::os::Family;
 use crate::plan::Target;
 
@@ -305,10 +305,14 @@ fn reboot_note(reboot: &RebootEvidence, rows: &[PatchCompliance]) -> Option<Stri
 
 /// Entries of the approved list that name nothing here (reference 5.1; on Linux they are only counted).
 fn not_applicable(baseline: &Baseline, inventory: &Inventory, family: Family) -> usize {
+    let all = NameList::new(family, &baseline.approved_patches);
+    let here =
+        inventory.installed.iter().map(Named::from).chain(inventory.candidates.iter().map(Named::from));
+    // Few patches are named by any entry; only those are compared with each.
+    let named: Vec<Named<'_>> = here.filter(|named| all.matches(named)).collect();
     let applies = |entry: &String| {
         let list = NameList::new(family, std::slice::from_ref(entry));
-        inventory.installed.iter().any(|i: &Installed| list.matches(&Named::from(i)))
-            || inventory.candidates.iter().any(|c: &Candidate| list.matches(&Named::from(c)))
+        named.iter().any(|named| list.matches(named))
     };
     baseline.approved_patches.iter().filter(|entry| !applies(entry)).count()
 }

@@ -67,12 +67,13 @@ fn checked_rule(os: OperatingSystem, pointer: &str, rule: RuleSpec, check: &mut 
     let filters =
         filters::checked(os, &format!("{pointer}/filters"), rule.filters.clone().unwrap_or_default(), check);
     let enable_non_security = rule.enable_non_security.unwrap_or(false);
-    if enable_non_security && !is_linux(os) {
+    // macOS has non-security updates too (reference 1.10); only Windows tells them apart otherwise.
+    if enable_non_security && os.family() == Family::Windows {
         check.warning_at_key(
             pointer,
             "enable_non_security",
             format!("`enable_non_security` has no effect on {os}"),
-            Some("remove it; it exists for Linux".into()),
+            Some("remove it; it exists for Linux and macOS".into()),
         );
     }
     Rule {
@@ -225,10 +226,18 @@ fn patch_names(os: OperatingSystem, spec: &BaselineSpec, check: &mut Check<'_>) 
 fn wrong_name(os: OperatingSystem, name: &str) -> Option<(&'static str, &'static str)> {
     match os.family() {
         Family::Apt => {
-            let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-*".contains(c));
-            (!plain).then_some((
+            // AWS takes bare names only (reference 2.4); an exact version is ours.
+            let (package, version) = name.split_once('=').unwrap_or((name, "*"));
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-*".contains(c);
+            let versioned = |c: char| c.is_ascii_alphanumeric() || "+.-~:*".contains(c);
+            let good = !package.is_empty()
+                && package.chars().all(plain)
+                && !version.is_empty()
+                && version.chars().all(versioned);
+            (!good).then_some((
                 "is not a Debian package name",
-                "write the bare name, without architecture and version: `bash`, not `bash:amd64` or `bash=5.2`",
+                "write `bash`, `bash*` or `bash=5.2-1`, without architecture; Debian's index knows no CVE or \
+                 advisory ids",
             ))
         }
         Family::Rpm => name.contains(char::is_whitespace).then_some((

@@ -50,5 +50,5 @@ fn what_will_be_installed_comes_first_and_the_sums_are_right() {
     let mut sorted = words.clone();
     sorted.sort_by_key(|w| ["approved", "pending", "not matched"].iter().position(|o| o == w).unwrap());
     assert_eq!(words, sorted);
-    assert_eq!(summary(&evaluation), "7 packages with updates: 3 approved, 1 pending, 3 not matched");
+    assert_eq!(summary(&evaluation), "7 packages with updates: 3 approved, 1 pending, 3 not matched\n");
 }

@@ -54,7 +54,7 @@ fn a_pipe_gets_one_line_per_row_and_no_colour() {
     assert!(!ran.stdout.contains('\u{1b}'), "{:?}", ran.stdout);
     let row = ran.stdout.lines().find(|l| l.starts_with("openssl ")).unwrap();
     assert!(
-        row.contains("approved by rule 1 (priority Required, Important, Standard, Optional or Extra)"),
+        row.contains("security update from bookworm-security; rule 1 (any priority) has no delay"),
         "{row}"
     );
 }
@@ -86,19 +86,26 @@ fn on_a_terminal_the_table_has_its_width_and_colours() {
     for columns in [60, 80, 200] {
         let ran = bench.on_terminal(columns, EVALUATE);
         assert_eq!(ran.code, 3, "{}", ran.all());
-        assert!(ran.stdout.contains("\u{1b}[32mapproved\u{1b}[0m"), "{:?}", ran.stdout);
-        let plain = ran.stdout.replace("\u{1b}[32m", "").replace("\u{1b}[2m", "").replace("\u{1b}[0m", "");
+        assert!(ran.stdout.contains('\u{1b}') == (columns == 200), "{:?}", ran.stdout);
+        let plain: String = bare(&ran.stdout).lines().map(|l| format!("{}\n", l.trim_end())).collect();
         let exported = Bench::new().env("COLUMNS", &columns.to_string()).run(EVALUATE);
         assert_eq!(plain, exported.stdout);
     }
 }
 
+/// Text without colours.
+fn bare(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
 #[test]
 fn who_wants_no_colour_gets_none() {
-    let ran = Bench::new().env("NO_COLOR", "1").on_terminal(80, EVALUATE);
+    let ran = Bench::new().env("NO_COLOR", "1").on_terminal(200, EVALUATE);
     assert!(ran.stdout.contains("approved") && !ran.stdout.contains('\u{1b}'), "{:?}", ran.stdout);
     // Empty means unset, says no-color's rule.
-    let ran = Bench::new().env("NO_COLOR", "").on_terminal(80, EVALUATE);
+    let ran = Bench::new().env("NO_COLOR", "").on_terminal(200, EVALUATE);
     assert!(ran.stdout.contains('\u{1b}'), "{:?}", ran.stdout);
 }
 

@@ -217,12 +217,32 @@ proptest! {
     /// The quick look at the beginning must not hide a match.
     #[test]
     fn rpm_entries_match_exactly_when_some_form_does(
-        entry in "[ab1:.*-]{1,6}", name in "[ab]{1,2}", version in "(1:)?[1b]{1,2}-[1a]",
+        entry in "[ab1:.*-]{1,6}", name in "[ab]{0,2}", arch in "a?", version in "(1:)?[1b]{0,2}(-[1a]?)?",
     ) {
         prop_assume!(!entry.bytes().all(|b| b.is_ascii_digit()));
-        let c = Candidate { advisories: vec![], aliases: vec![], ..candidate(&name, "a", &version) };
+        let c = Candidate { advisories: vec![], aliases: vec![], ..candidate(&name, &arch, &version) };
         let forms = rpm_forms(&Named::from(&c));
-        let wanted = forms.iter().any(|form| Pattern::new(&entry, true).matches(form));
+        let wanted = forms.iter().any(|form| by_definition(entry.as_bytes(), form.as_bytes()));
         prop_assert_eq!(named(Family::Rpm, &entry, &c), wanted, "{:?}", forms);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// However the list is kept, it names what one of its entries names.
+    #[test]
+    fn a_list_names_what_some_entry_of_it_names(
+        entries in prop::collection::vec("[ab1:.*-]{0,5}|CVE-1|cVe-2|rhsa-2017:0864", 0..6),
+        name in "[ab]{0,2}", version in "(1:)?[1b]{0,2}-[1a]",
+        family in prop::sample::select(&[Family::Apt, Family::Rpm, Family::Zypper, Family::Macos, Family::Windows][..]),
+    ) {
+        let c = Candidate { packages: vec!["ab-1-1.a".into()], ..candidate(&name, "a", &version) };
+        let each = entries.iter().any(|entry| named(family, entry, &c));
+        prop_assert_eq!(NameList::new(family, &entries).matches(&Named::from(&c)), each);
+        let mut turned = entries.clone();
+        turned.reverse();
+        let (list, other) = (NameList::new(family, &entries), NameList::new(family, &turned));
+        prop_assert_eq!(list.entry(&Named::from(&c)), other.entry(&Named::from(&c)));
     }
 }

@@ -73,7 +73,8 @@ pub(super) fn errors(log: &str) -> BTreeMap<String, String> {
             let blames = blamed(line).is_some();
             let announces =
                 ["Setting up ", "Unpacking ", "Preparing to unpack "].iter().any(|s| line.starts_with(s));
-            if !blames && !announces && !(others_reason && line.starts_with(' ')) {
+            let noise = blames || announces || (others_reason && line.starts_with(' '));
+            if !noise {
                 words.push(line.trim());
             }
             others_reason = blames;

@@ -174,7 +174,7 @@ impl Run<'_> {
             Supply::LocalDisk => &[],
         };
         let mut command = preferences
-            .over(progress::apt_get(self.root))
+            .over(progress::in_order(self.root, "apt-get"))
             .args(no_download)
             .args(["-y", "-o", "quiet=1", "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
@@ -190,7 +190,7 @@ impl Run<'_> {
         files: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Output, PmError> {
-        let command = Command::new(self.root, "dpkg").args(DPKG).args(args).args(files);
+        let command = progress::in_order(self.root, "dpkg").args(DPKG).args(args).args(files);
         self.logged(command, on_progress)
     }
 
@@ -328,7 +328,7 @@ fn old_file(root: &Root, archives: &Path, name: &str, version: &str, arch: &str)
     })
 }
 
-/// Each `*.dpkg-dist` beside a configuration file of the plan's packages, with its last change.
+/// Each configuration file of the plan's packages, with the last change of what dpkg put beside it.
 type Dist = BTreeMap<String, Option<i64>>;
 
 fn conffiles(root: &Root, status: &Status, plan: &Plan) -> Dist {
@@ -338,10 +338,14 @@ fn conffiles(root: &Root, status: &Status, plan: &Plan) -> Dist {
         .filter_map(|i| status.get(&i.name, &i.arch))
         .flat_map(|p| &p.conffiles)
         .map(|path| {
-            let dist = format!("{path}.dpkg-dist");
-            // Modification times come from inside the package; the inode's change is when dpkg put it there.
-            let changed = std::fs::symlink_metadata(root.path(&dist)).ok();
-            (dist, changed.map(|m| m.ctime().saturating_mul(1_000_000_000).saturating_add(m.ctime_nsec())))
+            // Modification times come from inside the package; the inode's change is when dpkg put it there. Where
+            // the administrator has put a link (seen with dpkg 1.21), dpkg leaves the new one as `.dpkg-new`.
+            let changed = ["dpkg-dist", "dpkg-new"]
+                .iter()
+                .filter_map(|kind| std::fs::symlink_metadata(root.path(format!("{path}.{kind}"))).ok())
+                .map(|m| m.ctime().saturating_mul(1_000_000_000).saturating_add(m.ctime_nsec()))
+                .max();
+            (path.clone(), changed)
         })
         .collect()
 }
@@ -351,6 +355,6 @@ fn kept(root: &Root, before: &Dist, after: &Status, plan: &Plan) -> Vec<String> 
     conffiles(root, after, plan)
         .into_iter()
         .filter(|(path, changed)| changed.is_some() && before.get(path).copied().flatten() != *changed)
-        .filter_map(|(path, _)| path.strip_suffix(".dpkg-dist").map(str::to_owned))
+        .map(|(path, _)| path)
         .collect()
 }

@@ -66,8 +66,11 @@ pub(super) fn of_packages(root: &Root, archives: &Path) -> Vec<PathBuf> {
 
 /// Recognises in the words of a failed run that somebody came first after all.
 pub(super) fn refused(out: &Output, waited: Duration) -> Option<PmError> {
-    let text = out.stderr_text();
-    let line = text.lines().find(|l| l.contains("Could not get lock ") || l.contains("Unable to lock "))?;
+    let (stderr, stdout) = (out.stderr_text(), out.stdout_text());
+    let line = stderr
+        .lines()
+        .chain(stdout.lines())
+        .find(|l| l.contains("Could not get lock ") || l.contains("Unable to lock "))?;
     let holder = match line.split_once("It is held by ") {
         Some((_, who)) => who.trim().to_owned(),
         None => "another program".to_owned(),

@@ -178,7 +178,8 @@ pub(super) fn words(out: &Output) -> String {
         .collect();
     lines.extend(removed.iter().map(String::as_str));
     let stderr = out.stderr_text();
-    lines.extend(stderr.lines().filter_map(|l| l.strip_prefix("E: ")).map(str::trim));
+    let all = stderr.lines().chain(stdout.lines());
+    lines.extend(all.filter_map(|l| l.strip_prefix("E: ")).map(str::trim));
     if lines.is_empty() {
         let told =
             |l: &&str| !l.trim().is_empty() && !l.starts_with("pmstatus:") && !l.starts_with("dlstatus:");

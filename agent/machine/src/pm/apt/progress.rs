@@ -13,6 +13,13 @@ pub(super) fn apt_get(root: &Root) -> Command {
     Command::new(root, "/bin/sh").args(["-c", script, "apt-get"])
 }
 
+/// The same, and dpkg, with both streams in one: only then do the words of a failing script stand between the lines
+/// that dpkg writes about it to both.
+pub(super) fn in_order(root: &Root, program: &str) -> Command {
+    let status = if program == "apt-get" { "-o APT::Status-Fd=3 " } else { "" };
+    Command::new(root, "/bin/sh").args(["-c", &format!("exec {program} {status}\"$@\" 3>&1 2>&1"), program])
+}
+
 /// Shows a status line; `false` if the line is something else.
 pub(super) fn show(line: &[u8], on_progress: OnProgress<'_>) -> bool {
     let text = String::from_utf8_lossy(line);

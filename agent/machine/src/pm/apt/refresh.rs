@@ -10,6 +10,9 @@ use crate::pm::{OnProgress, PmError, Progress, RefreshReport};
 use crate::root::Root;
 
 /// Fetches the metadata. A repository that fails is in the report; the others are fetched all the same.
+///
+/// A server that stalls is given up by apt itself after the machine's `Acquire::http::Timeout` (30 s where nothing is
+/// set), once more for each of its `Acquire::Retries`; the whole ends after 30 minutes.
 pub(super) fn refresh(
     root: &Root,
     lock_wait: Duration,

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -26,6 +26,7 @@ pub(super) struct Repo {
     pub(super) uri: String,
     /// Never chosen unless asked for.
     pub(super) not_automatic: bool,
+    /// The file whose age is that of the metadata: the Release file, or a list where there is none.
     release_file: Option<PathBuf>,
     indexes: Vec<Index>,
 }
@@ -113,6 +114,9 @@ pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
         });
     }
     let mut repos: Vec<Repo> = repos.into_values().collect();
+    for repo in repos.iter_mut().filter(|r| r.release_file.is_none()) {
+        repo.date_by_lists();
+    }
     name(&mut repos);
     repos
 }
@@ -239,15 +243,27 @@ impl Repo {
         })
     }
 
+    /// A repository that is trusted without a Release file: its lists show when they were fetched. That of a
+    /// repository on this disk is a link, and the link's age counts.
+    fn date_by_lists(&mut self) {
+        let found = self.indexes.iter().filter_map(|i| i.file()).find_map(|(path, _)| {
+            let meta = std::fs::symlink_metadata(&path).ok()?;
+            Some((path, changed_at(&meta)))
+        });
+        if let Some((path, at)) = found {
+            self.source.refreshed_at = at;
+            self.release_file = Some(path);
+        }
+    }
+
     /// Notes that the metadata were fetched or confirmed just now: a server that answers "not modified" leaves the
-    /// file untouched. Setting the same mode again moves the inode's change time and nothing else.
+    /// file untouched. Giving it to the same owner again moves the inode's change time and nothing else.
     pub(super) fn confirm(&self) {
         if let Some(path) = &self.release_file
             && let Ok(meta) = std::fs::symlink_metadata(path)
-            && meta.is_file()
         {
             // Not being able to note it makes the source look older than it is, never younger.
-            std::fs::set_permissions(path, meta.permissions()).ok();
+            lchown(path, Some(meta.uid()), Some(meta.gid())).ok();
         }
     }
 

@@ -53,6 +53,9 @@ impl Preferences {
         apt_get
             .args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())])
             .args(["-o", "Dir::Etc::PreferencesParts=/dev/null", "-o", "APT::Default-Release="])
+            .args(["-o", "APT::Get::AutomaticRemove=false"])
+            // The closure is what is needed; a recommendation is not.
+            .args(["-o", "APT::Install-Recommends=false"])
             // Phasing was heeded when the versions were chosen; whoever asked for exactly this one gets it.
             .args(super::scan::PHASED_TOO)
     }
