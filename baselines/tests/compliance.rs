@@ -194,6 +194,23 @@ fn patches_wait_for_a_reboot_by_the_evidence_of_the_machine_5_1() {
 }
 
 #[test]
+fn the_kernel_that_runs_does_not_wait_for_a_reboot_5_1() {
+    let (mut inventory, baseline) = up_to_date();
+    let boot = inventory.taken_at;
+    inventory.node.booted_at = Some(boot);
+    inventory.reboot = RebootEvidence { needed: Some(true), evidence: vec!["plain was installed".into()] };
+    let waiting = |inventory: &_| assessed(&baseline, inventory, &RunTraces::default(), false).counts;
+    let running = inventory.installed.iter().position(|i| i.name == "plain").unwrap();
+    inventory.installed[running].installed_at = Some(boot - chrono::TimeDelta::days(1));
+    assert_eq!(waiting(&inventory).installed_pending_reboot, 1, "the machine's word counts");
+    let mut new = inventory.installed[running].clone();
+    new.version = "9.9".into();
+    new.installed_at = Some(boot + chrono::TimeDelta::hours(1));
+    inventory.installed.push(new);
+    assert_eq!(waiting(&inventory).installed_pending_reboot, 1);
+}
+
+#[test]
 fn a_source_that_cannot_be_believed_makes_the_verdict_unknown_never_compliant() {
     type Edit = fn(&mut Source);
     let edits: [(Edit, &str); 5] = [

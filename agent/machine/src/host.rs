@@ -165,11 +165,28 @@ pub(crate) fn identify_root(root: &Root) -> Option<OperatingSystem> {
     os_release::read(root).ok().and_then(|(_, release)| identify(&release))
 }
 
-/// When the machine booted by its kernel; `None` for a system in a directory, which has not.
+/// When the machine booted; `None` for a system in a directory, which has not.
+///
+/// A container shares the kernel's boot time with its host and still boots and reboots by itself: there it is the
+/// start of the first process, as needs-restarting takes it too.
 pub(crate) fn booted(root: &Root) -> Option<DateTime<Utc>> {
-    let stat = root.is_host().then(|| read_text(root, "/proc/stat", 8 << 20).ok()).flatten()?;
-    parse_btime(&stat)
+    let read = |path: &str| root.is_host().then(|| read_text(root, path, 8 << 20).ok()).flatten();
+    let kernel = parse_btime(&read("/proc/stat")?);
+    let first = read("/proc/1/stat").and_then(|stat| parse_start(&stat)).filter(|after| *after > EARLY);
+    let of_container = first.and_then(|after| {
+        let milliseconds = |id| {
+            let time = rustix::time::clock_gettime(id);
+            time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+        };
+        let kernel =
+            milliseconds(rustix::time::ClockId::Realtime) - milliseconds(rustix::time::ClockId::Boottime);
+        DateTime::from_timestamp_millis(kernel)?.checked_add_signed(after)
+    });
+    of_container.or(kernel)
 }
+
+/// A machine of its own has its first process by then.
+const EARLY: Duration = Duration::seconds(60);
 
 /// Name of the machine: of the running kernel for `/`, else what the system would call itself.
 fn hostname(root: &Root) -> String {
@@ -203,6 +220,15 @@ pub fn parse_btime(stat: &str) -> Option<DateTime<Utc>> {
     let seconds = stat.lines().find_map(|l| l.strip_prefix("btime "))?;
     // 0 is what kernels without a clock and some sandboxes say.
     seconds.trim().parse::<i64>().ok().filter(|s| *s > 0).and_then(|s| DateTime::from_timestamp(s, 0))
+}
+
+/// Start of a process after the kernel's boot, from its /proc/PID/stat.
+pub fn parse_start(stat: &str) -> Option<Duration> {
+    // The name in parentheses may hold anything, parentheses too.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: u64 = fields.split_ascii_whitespace().nth(19)?.parse().ok()?;
+    // USER_HZ is 100 on every architecture that `elf_arch` knows.
+    i64::try_from(ticks).ok()?.checked_mul(10).and_then(Duration::try_milliseconds)
 }
 
 /// First field of /proc/uptime: seconds with a fraction.

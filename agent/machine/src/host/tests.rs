@@ -127,6 +127,9 @@ fn boot_time_comes_from_btime_and_uptime() {
     assert_eq!(parse_btime("btime 0\n"), None);
     assert_eq!(parse_uptime("3600.55 1.00\n"), Some(Duration::hours(1)));
     assert_eq!(parse_uptime(""), None);
+    let stat = "1 (a) b) S 0 1 1 0 -1 4194560 5 6 7 8 9 10 11 12 20 0 1 0 360055 100 200";
+    assert_eq!(parse_start(stat), Some(Duration::milliseconds(3_600_550)));
+    assert_eq!(parse_start("1 (a) S 0"), None);
 }
 
 #[test]
@@ -190,6 +193,7 @@ proptest! {
         os_release::release_file_version(&text);
         parse_btime(&text);
         parse_uptime(&text);
+        parse_start(&text);
         elf_arch(&bytes);
     }
 }

@@ -15,6 +15,7 @@ mod evidence;
 #[doc(hidden)]
 pub mod fuzzing;
 mod install;
+mod marks;
 mod metadata;
 mod refresh;
 mod repair;

@@ -5,14 +5,14 @@
 //! once more. Scriptlets of `%post` that fail leave the package installed: rpm only warns, and so does the log.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use patchflock_baselines::plan::{Item, Plan, Role, Target};
 use serde_json::Value;
 
 use super::System;
 use super::database::Database;
-use super::script::{Said, decisive, text};
+use super::marks;
+use super::script::{Said, text};
 use super::transaction::{arguments, needs_root, nevra, one_line, pending, percent, run};
 use super::updateinfo::Nevra;
 use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
@@ -31,7 +31,10 @@ pub(super) fn install(
     let mut run_ = Run { system, progress, report: InstallReport::default(), why: HashMap::new() };
     if !pending.is_empty() {
         (run_.progress)(Progress::Phase("Installing".into()));
-        run_.all(&pending)?;
+        marks::note(root, &marks::dependencies(&pending))?;
+        let done = run_.all(&pending);
+        marks::forget(root)?;
+        done?;
     }
     let after = Database::read(root)?;
     let Run { mut report, why, .. } = run_;
@@ -121,29 +124,11 @@ impl Run<'_, '_> {
     /// dnf forgets the reasons of a transaction in which something failed: what came in as a dependency would count
     /// as asked for by the administrator. What was there before keeps its mark.
     fn restore_marks(&mut self, pending: &[&Item]) -> Result<(), PmError> {
-        let after = Database::read(&self.system.root)?;
-        let new =
-            |i: &&&Item| i.from.is_none() && matches!(i.role, Role::PulledIn { .. }) && after.has(&nevra(i));
-        let names: Vec<String> =
-            pending.iter().filter(new).map(|i| format!("{}-{}.{}", i.name, i.to, i.arch)).collect();
-        if names.is_empty() {
-            return Ok(());
+        // The packages are installed: a wrong mark must not hide that.
+        if let Err(words) = marks::restore(&self.system.root, &marks::dependencies(pending))? {
+            self.report.log.push_str(&format!("{words}\n"));
         }
-        let program = super::which(&self.system.root).map_err(|_| PmError::NoTool { tool: "dnf" })?;
-        let command = crate::exec::Command::new(&self.system.root, program)
-            .args(["-C", "-q", "mark", "remove"])
-            .args(&names)
-            .deadline(Duration::from_secs(600))
-            .uninterruptible();
-        let what = command.display();
-        let out = command.run()?;
-        if out.success() {
-            Ok(())
-        } else {
-            // The packages are installed: a wrong mark must not hide that.
-            self.report.log.push_str(&format!("{what}: {}\n", decisive(&out.stderr_text())));
-            Ok(())
-        }
+        Ok(())
     }
 
     /// Bisects with rpm's test transactions, which change nothing, then installs what passes together.

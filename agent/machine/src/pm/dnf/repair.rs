@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::System;
+use super::marks;
 use super::script::{decisive, rpm, text};
 use super::transaction::{needs_root, run};
 use crate::exec::{Command, Output};
@@ -41,6 +42,12 @@ pub(super) fn repair(system: &System) -> Result<Option<String>, PmError> {
         let names: Vec<String> = removed.iter().map(|f| text(f, "name")).collect();
         done.push(format!("took out what an interrupted upgrade left behind: {}", names.join(", ")));
     }
+    match marks::restore(root, &marks::noted(root))? {
+        Ok(names) if names.is_empty() => {}
+        Ok(names) => done.push(format!("marked as dependencies again: {}", names.join(", "))),
+        Err(words) => done.push(words),
+    }
+    marks::forget(root)?;
     Ok((!done.is_empty()).then(|| done.join("; ")))
 }
 
