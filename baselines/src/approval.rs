@@ -15,7 +15,6 @@ mod overdue;
 mod subject;
 
 pub use evaluate::evaluate;
-pub(crate) use evaluate::never_a_candidate;
 pub(crate) use filters::short;
 pub(crate) use judge::Judge;
 pub use listed::{Listed, evaluate_override_list};

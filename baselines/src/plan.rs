@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 mod closure;
-mod overrides;
 mod resolve;
 
 pub use closure::{Attribution, Settled, attribute, needs_attribution, settle, targets};
-pub use overrides::override_targets;
 pub use resolve::resolve;
 
 /// One approved version that the plan wants installed.

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use machine::*;
-use patchflock_baselines::approval::{Evaluation, evaluate};
+use patchflock_baselines::approval::{Evaluation, evaluate, evaluate_override_list};
 use patchflock_baselines::baseline::*;
+use patchflock_baselines::document::override_list::{InstallOverrideList, OverridePatch};
 use patchflock_baselines::inventory::*;
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::*;
@@ -326,6 +327,14 @@ fn packages_of_a_zypper_patch_belong_to_it() {
     assert_eq!(plan.items[2].role, Role::PulledIn { by: vec!["SUSE-SLE-15-2026-1".into()] });
 }
 
+fn list(entries: &[(&str, Option<&str>)]) -> InstallOverrideList {
+    let patch = |(id, title): &(&str, Option<&str>)| OverridePatch {
+        id: (*id).into(),
+        title: title.map(str::to_owned),
+    };
+    InstallOverrideList { patches: entries.iter().map(patch).collect() }
+}
+
 #[test]
 fn an_override_list_takes_the_newest_listed_update_whatever_the_baseline_says_2_8() {
     let (mut inventory, mut baseline, _) = pair();
@@ -340,9 +349,7 @@ fn an_override_list_takes_the_newest_listed_update_whatever_the_baseline_says_2_
     baseline.rejected_patches = strings(&["a"]);
     let evaluation = judged(&baseline, &inventory);
     let chosen = |entries: &[(&str, Option<&str>)]| {
-        let entries: Vec<_> =
-            entries.iter().map(|(id, t)| ((*id).to_owned(), t.map(str::to_owned))).collect();
-        override_targets(&inventory, &evaluation, &entries)
+        targets(&evaluate_override_list(&list(entries), &inventory, &evaluation).evaluation)
     };
     let all = [("a.amd64", None), ("b.amd64", None), ("c.amd64", None)];
     assert_eq!(chosen(&all), [target("a", "1.3")]);
@@ -356,7 +363,11 @@ fn on_windows_an_override_list_takes_only_what_the_baseline_approves_2_8() {
     inventory.candidates = ["KB1", "KB2"].map(|name| candidate(name, "", "1", "wu")).to_vec();
     let mut baseline = baseline(&inventory, vec![everything()]);
     baseline.rejected_patches = strings(&["KB2"]);
-    let entries = ["KB1", "KB2"].map(|id| (id.to_owned(), None));
-    let chosen = override_targets(&inventory, &judged(&baseline, &inventory), &entries);
-    assert_eq!(chosen, [target("KB1", "1")]);
+    let listed = evaluate_override_list(
+        &list(&[("KB1", None), ("KB2", None), ("KB3", None)]),
+        &inventory,
+        &judged(&baseline, &inventory),
+    );
+    assert_eq!(targets(&listed.evaluation), [target("KB1", "1")]);
+    assert_eq!(listed.without_match, ["KB2", "KB3"]);
 }

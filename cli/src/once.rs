@@ -70,7 +70,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
     let plan = match &list {
         None => planned(&machine, &baseline, &inventory, &evaluation)?,
         Some(list) => {
-            let listed = approval::evaluate_override_list(list, &inventory, now);
+            let listed = approval::evaluate_override_list(list, &inventory, &evaluation);
             for id in &listed.without_match {
                 talk.line(&format!(
                     "the install-override list names {id}, and nothing offered here matches it"

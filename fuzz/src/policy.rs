@@ -99,8 +99,11 @@ pub fn inventory(data: &[u8]) {
     }
     let id = inventory.candidates.first().map_or("*", |c| c.name.as_str());
     let patches = ["*", id, "a*b"].map(|id| OverridePatch { id: id.into(), title: None }).to_vec();
-    let listed = evaluate_override_list(&InstallOverrideList { patches }, &inventory, now());
-    assert!(listed.evaluation.decisions.len() <= inventory.candidates.len());
+    let list = InstallOverrideList { patches };
+    for judged in baselines(os).into_iter().filter_map(|b| evaluate(b, &inventory, now()).ok()) {
+        let listed = evaluate_override_list(&list, &inventory, &judged);
+        assert!(listed.evaluation.decisions.len() <= inventory.candidates.len());
+    }
 }
 
 fn judge(inventory: &Inventory, baseline: &Baseline, at: DateTime<Utc>) {

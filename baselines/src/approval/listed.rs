@@ -1,14 +1,15 @@
 //! An install-override list in the place of the rules (reference 2.8).
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
-
+use super::evaluate::never_a_candidate;
 use super::names::matches_override;
 use super::{Decision, Evaluation, Verdict};
 use crate::baseline::ComplianceLevel;
 use crate::document::override_list::InstallOverrideList;
 use crate::inventory::{Candidate, Inventory};
+use crate::os::Family;
 use crate::version::compare;
 
 /// What an install-override list makes of an inventory.
@@ -21,18 +22,31 @@ pub struct Listed {
     pub without_match: Vec<String>,
 }
 
-/// Approves what the list names, whatever a baseline says; only updates of installed packages exist as candidates,
-/// so nothing new comes in. The machine administrator's own holds still win; phasing does not, since somebody
-/// asked for exactly this version.
+/// Approves what the list names, whatever the baseline says; on Windows only what the baseline approves as well
+/// (reference 2.8). Only updates of installed packages are candidates, so nothing new comes in. The machine
+/// administrator's own holds still win; phasing does not, since somebody asked for exactly this version.
+///
+/// `judged` is the baseline's evaluation of the same inventory.
 pub fn evaluate_override_list(
     list: &InstallOverrideList,
     inventory: &Inventory,
-    at: DateTime<Utc>,
+    judged: &Evaluation,
 ) -> Listed {
     let family = inventory.node.operating_system.family();
     let mut named: Vec<(&Candidate, &str)> = Vec::new();
     let mut matched = vec![false; list.patches.len()];
-    for candidate in inventory.candidates.iter().filter(|c| !c.obsoletes) {
+    let approved: HashSet<(&str, &str, &str)> = judged
+        .decisions
+        .iter()
+        .filter(|d| d.verdict == Verdict::Approved)
+        .map(|d| (d.name.as_str(), d.arch.as_str(), d.version.as_str()))
+        .collect();
+    let eligible = |c: &Candidate| {
+        never_a_candidate(family, c).is_none()
+            && (family != Family::Windows
+                || approved.contains(&(c.name.as_str(), c.arch.as_str(), c.version.as_str())))
+    };
+    for candidate in inventory.candidates.iter().filter(|c| eligible(c)) {
         let mut by = None;
         for (patch, hit) in list.patches.iter().zip(&mut matched) {
             if matches_override(family, &patch.id, patch.title.as_deref(), candidate) {
@@ -55,8 +69,12 @@ pub fn evaluate_override_list(
     }
     let without_match =
         list.patches.iter().zip(matched).filter(|(_, hit)| !hit).map(|(patch, _)| patch.id.clone()).collect();
-    let evaluation =
-        Evaluation { at, baseline: "install-override list".into(), decisions, overdue: Vec::new() };
+    let evaluation = Evaluation {
+        at: judged.at,
+        baseline: "install-override list".into(),
+        decisions,
+        overdue: Vec::new(),
+    };
     Listed { evaluation, without_match }
 }
 
