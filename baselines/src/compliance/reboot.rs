@@ -64,9 +64,11 @@ impl Pending<'_> {
     pub(super) fn contains(&self, installed: &Installed) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Named(exact) => {
-                exact.contains(&(installed.name.as_str(), installed.arch.as_str(), installed.version.as_str()))
-            }
+            Self::Named(exact) => exact.contains(&(
+                installed.name.as_str(),
+                installed.arch.as_str(),
+                installed.version.as_str(),
+            )),
             Self::Ours(targets) => targets.iter().any(|t| {
                 t.name == installed.name
                     && t.version == installed.version
