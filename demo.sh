@@ -39,7 +39,7 @@ inside() {
             awk -F'"' '/^ *"name":/ {n=$4} /^ *"to":/ {print n, $4}' | sort
     }
     local rejected
-    rejected=$(planned | awk '{print $1}' | grep -x -m1 -e tzdata -e openssl -e apt -e perl-base || planned | awk 'NR == 1 {print $1}')
+    rejected=$(planned | awk '{print $1}' | grep -x -m1 -e tzdata -e openssl -e libpcre2-8-0 -e liblzma5 || planned | awk 'NR == 1 {print $1}')
     cat >"$root/root/baseline.yaml" <<YAML
 kind: PatchBaseline
 name: demo
@@ -112,18 +112,37 @@ later=$(sources | awk -F'|' -v c="$codename" '$4 == c "-security" || $4 == c "-u
 [ -n "$later" ] || die "no apt source of this host offers $codename-security; see apt-get indextargets"
 
 work=$(mktemp -d)
-cleanup() { root_do rm -rf --one-file-system "$work"; }
+child=
+cleanup() {
+    trap '' INT TERM HUP
+    # What still works in there is ended first; with its namespace go its mounts and processes.
+    if [ -n "$child" ]; then
+        root_do kill -TERM "$child" 2>/dev/null || true
+        wait "$child" 2>/dev/null || true
+    fi
+    # A process that is just dying may still have written something.
+    local try
+    for try in 1 2 3 4 5; do
+        root_do rm -rf --one-file-system "$work" 2>/dev/null && return
+        read -rt 1 <> <(:) || true
+    done
+    say "demo: could not remove $work" >&2
+}
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
-root_do mmdebstrap --quiet --variant=apt "$codename" "$work/system" "deb $plain $codename main" &
-maker=$!
-while kill -0 $maker 2>/dev/null; do printf '.'; read -rt 1 <> <(:) || true; done
-wait $maker || die "mmdebstrap failed"
+root_do unshare --mount --pid --fork --kill-child mmdebstrap --quiet --variant=apt "$codename" "$work/system" "deb $plain $codename main" &
+child=$!
+while kill -0 "$child" 2>/dev/null; do printf '.'; read -rt 1 <> <(:) || true; done
+wait "$child" || die "mmdebstrap failed"
+child=
 printf '\n'
 printf '%s\n' "$later" | root_do tee -a "$work/system/etc/apt/sources.list" >/dev/null
 root_do cp /etc/resolv.conf "$work/system/etc/resolv.conf"
 root_do chroot "$work/system" apt-get update -qq
-root_do unshare --mount --pid --fork --kill-child "$0" --inside "$work/system" "$(realpath "$binary")"
+root_do unshare --mount --pid --fork --kill-child "$0" --inside "$work/system" "$(realpath "$binary")" &
+child=$!
+wait "$child" || die "the demo stopped early; see above"
+child=
 
 bold "Done in $((SECONDS - started)) s after the build. The system is thrown away now; this host is as it was."

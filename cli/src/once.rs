@@ -42,12 +42,10 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
     let list = once.install_override_list.as_deref().map(policy::override_list).transpose()?;
     names::check_overrides(policy::is_override(&once.baseline)?, list.is_some())
         .map_err(Failure::operator)?;
+    carry_out::interruptible()?;
     let machine = Machine::open(&once.machine, now)?;
     let baseline = policy::baseline(&once.baseline, machine.facts.operating_system)?;
     refuse_what_once_cannot_do(&baseline)?;
-    let list = once.install_override_list.as_deref().map(policy::override_list).transpose()?;
-    names::check_overrides(policy::is_override(&once.baseline)?, list.is_some())
-        .map_err(Failure::operator)?;
     let talk = Talk::new();
 
     let _lock = if once.dry_run { None } else { Some(lock::take(&machine.root)?) };

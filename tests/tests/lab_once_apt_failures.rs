@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use patchflock_machine::exec::{Command, Output};
 use patchflock_machine::root::Root;
 use patchflock_tests::lab::deb::Deb;
@@ -354,4 +355,54 @@ fn nothing_is_installed_that_cannot_be_put_on_record_first() {
     assert_eq!(out.code, 2, "{}", said(&out));
     assert!(out.stderr_text().contains("/var/lib/patchflock/runs"), "{}", said(&out));
     assert_eq!(states(&site, &["tool"]), ["1.0 installed"]);
+}
+
+#[test]
+fn an_interrupt_before_the_installation_changes_nothing_and_leaves_nothing_running() {
+    let mut site = Site::new([old("tool")]).unwrap();
+    site.publish(SECURITY, [new("tool").file("/usr/share/tool", &"x".repeat(20_000))]).unwrap();
+    // apt itself would wait for a quarter of an hour.
+    site.root.write("/etc/apt/apt.conf.d/98patient", "Acquire::http::Timeout \"900\";\n").unwrap();
+    for part in ["InRelease", "tool_1.1"] {
+        site.server.fault(part, Fault::Stall);
+        site.server.take_requests();
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| site.patchflock(["once", "--yes"]).map_err(|e| format!("{e:#}")));
+            let asked = door::wait("a request", Duration::from_secs(60), || {
+                site.server.take_requests().iter().any(|r| r.contains(part))
+            });
+            // Not INT, which a shell that runs these tests in the background has made everybody ignore.
+            kill(&patchflocks(&site), "TERM");
+            let gone =
+                door::wait("all to be over", Duration::from_secs(30), || site.root.processes().is_empty());
+            site.server.heal();
+            asked.and(gone).with_context(|| format!("{part}: {:?}", run.join().unwrap())).unwrap();
+        });
+        assert_eq!(states(&site, &["tool"]), ["1.0 installed"]);
+    }
+    site.root.ok("test ! -e /var/lib/patchflock/runs").unwrap();
+    assert_eq!(once(&site).code, 0);
+}
+
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let mut site = Site::new([old("tool")]).unwrap();
+    site.publish(SECURITY, [new("tool")]).unwrap();
+    site.root.write("/etc/apt/apt.conf.d/98patient", "Acquire::http::Timeout \"900\";\n").unwrap();
+    site.server.fault("tool_1.1", Fault::Stall);
+    site.server.take_requests();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.root.run("nohup /usr/bin/patchflock once --yes"));
+        let asked = door::wait("a request", Duration::from_secs(60), || {
+            site.server.take_requests().iter().any(|r| r.contains("tool_1.1"))
+        });
+        kill(&patchflocks(&site), "HUP");
+        site.server.heal();
+        let run = run.join().unwrap().unwrap();
+        asked.unwrap();
+        // The server had sent half of the package when it was healed, so this run may fail, but by itself.
+        assert!(matches!(run.code, 0 | 2), "{}", said(&run));
+    });
+    assert_eq!(once(&site).code, 0);
+    assert_eq!(states(&site, &["tool"]), ["1.1 installed"]);
 }

@@ -5,11 +5,12 @@
 //! killed: past its deadline it is reported as stuck and left to finish (design 7b).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::root::Root;
@@ -20,6 +21,35 @@ const DEFAULT_CAP: usize = 64 << 20;
 const LINE_CAP: usize = 64 << 10;
 /// Between the polite and the final signal.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Children that may be ended at any time, by process id, which is also that of their group.
+static INTERRUPTIBLE: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Ends every running child that may be ended, with all that it started, and lets none start any more: for a program
+/// that is about to be ended by a signal. Its children are in groups of their own and would live on, with their locks.
+/// What writes the package database goes on.
+pub fn end_interruptible() {
+    let running = interruptible();
+    for pid in running.iter() {
+        signal_group(*pid, rustix::process::Signal::TERM);
+    }
+    // Whoever wants to start another child waits here for the end of this program.
+    std::mem::forget(running);
+}
+
+/// A thread that panicked has left nothing half-written in it.
+fn interruptible() -> MutexGuard<'static, BTreeSet<u32>> {
+    INTERRUPTIBLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes a running child until dropped.
+struct Running(u32);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        interruptible().remove(&self.0);
+    }
+}
 
 /// A child process to be.
 #[derive(Debug)]
@@ -187,7 +217,12 @@ impl Command {
         mut on_line: impl FnMut(Stream, &[u8]),
     ) -> Result<Output, ExecError> {
         let program = self.program.to_string_lossy().into_owned();
-        let mut child = match self.build().spawn() {
+        let mut running = interruptible();
+        let spawned = self.build().spawn();
+        let noted = spawned.as_ref().ok().filter(|_| self.interruptible).map(|child| Running(child.id()));
+        running.extend(noted.as_ref().map(|r| r.0));
+        drop(running);
+        let mut child = match spawned {
             Ok(child) => child,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(ExecError::NotFound { program });

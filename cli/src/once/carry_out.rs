@@ -12,6 +12,7 @@ use patchflock_baselines::approval;
 use patchflock_baselines::compliance::{self, NodeCompliance};
 use patchflock_machine::exec::ExecError;
 use patchflock_machine::pm::PmError;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::talk::Talk;
 use crate::blame::Failure;
@@ -106,11 +107,40 @@ fn clock() -> DateTime<Utc> {
     Utc::now()
 }
 
+/// Signals by which people and systems end a program.
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+/// A signal must not end us any more.
+static GUARDED: AtomicBool = AtomicBool::new(false);
+
+/// Until [`uninterrupted`], a signal ends us and what we started: a download without its reader would go on, and
+/// keep the locks that the next run needs.
+pub(super) fn interruptible() -> Result<(), Failure> {
+    let ignored = ignored();
+    let heard = ENDING.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let mut signals = signal_hook::iterator::Signals::new(heard).context("listening for signals")?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if !GUARDED.load(Ordering::SeqCst) {
+                patchflock_machine::exec::end_interruptible();
+                signal_hook::low_level::emulate_default_handler(signal).ok();
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Signals that whoever started us has asked us to ignore, as `nohup` does: one bit each, the first for signal 1.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// From here on a signal does not end us: half a transaction is worse than a late prompt.
 pub(super) fn uninterrupted() -> Result<Arc<AtomicBool>, Failure> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    GUARDED.store(true, Ordering::SeqCst);
+    for signal in ENDING {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .context("guarding the transaction from signals")?;
     }
