@@ -108,6 +108,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         boot_id: inventory.node.boot_id.clone(),
         baseline,
         repaired,
+        install_override_list: list,
         plan,
         failure: None,
         report: None,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use patchflock_baselines::compliance::{NodeCompliance, RunTraces};
+use patchflock_baselines::document::override_list::InstallOverrideList;
 use patchflock_baselines::plan::{Plan, Target};
 use patchflock_machine::pm::{InstallReport, OutcomeKind};
 use patchflock_machine::root::Root;
@@ -47,6 +48,9 @@ pub(crate) struct Record {
     pub(crate) baseline: patchflock_baselines::baseline::Baseline,
     /// What an interrupted earlier run needed, in words.
     pub(crate) repaired: Option<String>,
+    /// The list that took the place of the baseline's decisions in this run.
+    #[serde(default)]
+    pub(crate) install_override_list: Option<InstallOverrideList>,
     /// What was to be done.
     pub(crate) plan: Plan,
     /// Why the run did not come to its end, or why nobody could look at the machine after it.

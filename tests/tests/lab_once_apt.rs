@@ -185,6 +185,9 @@ fn an_override_list_installs_what_it_names_and_the_baseline_still_judges() {
     assert_eq!(out.code, 3);
     assert_eq!(state(&record["after"], "rejected"), "INSTALLED_REJECTED");
     assert_eq!(state(&record["after"], "plain"), "INSTALLED_OTHER");
+    // The list did not ask for it, so nothing failed: it is missing.
+    assert_eq!(state(&record["after"], "approved"), "MISSING");
+    assert_eq!(record["install_override_list"]["patches"].as_array().map(Vec::len), Some(3));
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(crate) fn record(id: &str, boot: Option<&str>, outcomes: &[(&str, OutcomeKin
         boot_id: boot.map(str::to_owned),
         baseline: patchflock_baselines::predefined::named("predefined-debian").unwrap().baseline().unwrap(),
         repaired: None,
+        install_override_list: None,
         plan: Plan::default(),
         failure: None,
         report: Some(InstallReport { outcomes, ..InstallReport::default() }),
