@@ -213,7 +213,8 @@ fn the_kernel_that_runs_does_not_wait_for_a_reboot_5_1() {
 #[test]
 fn a_source_that_cannot_be_believed_makes_the_verdict_unknown_never_compliant() {
     type Edit = fn(&mut Source);
-    let edits: [(Edit, &str); 5] = [
+    let edits: [(Edit, &str); 6] = [
+        (|s| s.refreshed_at = Some(time("2026-11-26")), "which is in the future"),
         (|s| s.state = SourceState::Unreadable { why: "404".into() }, "source main could not be read: 404"),
         (|s| s.valid_until = Some(time("2026-11-23")), "expired on 2026-11-23"),
         (|s| s.refreshed_at = Some(time("2026-11-16")), "more than 168 h ago"),
@@ -244,6 +245,19 @@ fn the_age_limit_is_the_baselines_and_a_machine_without_sources_is_unknown() {
     assert_eq!(scan(&baseline, &inventory).status, NodeStatus::Compliant);
     inventory.sources.clear();
     assert_eq!(scan(&baseline, &inventory).status, NodeStatus::Unknown);
+}
+
+#[test]
+fn a_machine_without_a_security_source_cannot_know_of_security_updates() {
+    let (mut inventory, mut baseline) = up_to_date();
+    inventory.sources.retain(|s| !s.security);
+    inventory.installed.retain(|p| p.name == "plain");
+    let node = scan(&baseline, &inventory);
+    assert_eq!(node.status, NodeStatus::Unknown);
+    assert!(node.notes[0].contains("no security source is configured"), "{:?}", node.notes);
+    // A baseline that does not tell them apart sees what there is.
+    baseline.approval_rules[0].enable_non_security = true;
+    assert_eq!(scan(&baseline, &inventory).status, NodeStatus::Compliant);
 }
 
 #[test]

@@ -116,6 +116,17 @@ fn a_dependency_from_main_of_the_same_origin_is_fine_under_a_security_rule_7b() 
 }
 
 #[test]
+fn two_sources_that_do_not_say_whose_they_are_are_not_the_same_origin_7b() {
+    let (mut inventory, baseline, mut world) = pair();
+    for source in &mut inventory.sources {
+        source.origin.clear();
+    }
+    world.get_mut("a").expect("a").push(change("lib", None, Some("2.0"), "vendor"));
+    let plan = plan(&baseline, &inventory, &world);
+    assert_eq!(names(&plan), ["b"]);
+}
+
+#[test]
 fn a_dependency_that_only_backports_or_a_third_party_or_nobody_offers_holds_what_needs_it_7b() {
     for source in ["backports", "vendor", "unheard-of", ""] {
         let plan = with_member(change("lib", None, Some("2.0"), source));

@@ -27,8 +27,9 @@ struct Report<'a> {
 
 /// `patchflock try`.
 pub(crate) fn try_machine(args: &TryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let file = policy::baseline_file(&args.baseline)?;
     let machine = Machine::open(&args.machine, now)?;
-    let baseline = policy::baseline(&args.baseline, machine.facts.operating_system)?;
+    let baseline = policy::baseline(file, machine.facts.operating_system)?;
     if let Some(source) = baseline.sources.first() {
         output::talk(&format!(
             "note: baseline {} names alternative sources ({} …); try looks at this machine's own only",
@@ -45,7 +46,7 @@ pub(crate) fn try_machine(args: &TryArgs, now: DateTime<Utc>) -> Result<Verdict,
 /// `patchflock evaluate`.
 pub(crate) fn evaluate(args: &EvaluateArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     let inventory = policy::inventory(&args.inventory)?;
-    let baseline = policy::baseline(&args.baseline, inventory.node.operating_system)?;
+    let baseline = policy::baseline(policy::baseline_file(&args.baseline)?, inventory.node.operating_system)?;
     let at = args.at.unwrap_or(now);
     show(&inventory, &baseline, &RunTraces::default(), at, args.all, args.output)
 }

@@ -17,6 +17,7 @@ use patchflock_baselines::baseline::Baseline;
 use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus};
 use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::{self, Plan, Target};
+use patchflock_machine::pm::Progress;
 
 use crate::args::{Format, OnceArgs};
 use crate::blame::{Failure, Verdict};
@@ -40,11 +41,12 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         ));
     }
     let list = once.install_override_list.as_deref().map(policy::override_list).transpose()?;
-    names::check_overrides(policy::is_override(&once.baseline)?, list.is_some())
-        .map_err(Failure::operator)?;
+    let file = policy::baseline_file(&once.baseline)?;
+    let overridden = file.as_ref().is_some_and(|f| f.is_override);
+    names::check_overrides(overridden, list.is_some()).map_err(Failure::operator)?;
     carry_out::interruptible()?;
     let machine = Machine::open(&once.machine, now)?;
-    let baseline = policy::baseline(&once.baseline, machine.facts.operating_system)?;
+    let baseline = policy::baseline(file, machine.facts.operating_system)?;
     refuse_what_once_cannot_do(&baseline)?;
     let talk = Talk::new();
 
@@ -67,8 +69,9 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
     let before = compliance::assess(&baseline, &inventory, &evaluation, &traces, false);
 
     talk.phase("planning");
+    let mut without_match = Vec::new();
     let plan = match &list {
-        None => planned(&machine, &baseline, &inventory, &evaluation)?,
+        None => planned(&machine, &talk, &baseline, &inventory, &evaluation)?,
         Some(list) => {
             let listed = approval::evaluate_override_list(list, &inventory, &evaluation);
             for id in &listed.without_match {
@@ -76,21 +79,26 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
                     "the install-override list names {id}, and nothing offered here matches it"
                 ));
             }
-            // What the list names is installed whatever the baseline says, its rejections included.
-            let open = Baseline { rejected_patches: Vec::new(), ..baseline.clone() };
-            planned(&machine, &open, &inventory, &listed.evaluation)?
+            without_match = listed.without_match;
+            // What the list names is installed whatever the baseline says. What comes along is not on the list, so
+            // that the baseline rejects it still counts: only targets are free of it.
+            planned(&machine, &talk, &baseline, &inventory, &listed.evaluation)?
         }
     };
     talk.clear();
 
+    // A list is an order: what of it cannot be done is no success, whatever the baseline thinks of the machine.
+    let unfulfilled = list.is_some() && !(plan.held.is_empty() && without_match.is_empty());
     if once.dry_run || plan.items.is_empty() {
-        return nothing_done(once, &inventory, &evaluation, &plan, &before);
+        let verdict = nothing_done(once, &inventory, &evaluation, &plan, &before)?;
+        return Ok(if unfulfilled { Verdict::NotCompliant } else { verdict });
     }
     let heading = show::heading(&inventory, &evaluation, &plan);
     if once.output == Format::Table {
         output::data(&heading)?;
-    } else if !once.yes {
-        // Standard output belongs to the record; nobody confirms what he has not seen.
+    }
+    // Nobody confirms what he has not seen: where standard output goes elsewhere, the plan is shown here too.
+    if !once.yes && (once.output != Format::Table || !std::io::stdout().is_terminal()) {
         output::talk(&heading);
     }
     let n = output::count(plan.items.len(), "package", "packages");
@@ -125,6 +133,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
     }
     match trouble {
         Some(failure) => Err(failure),
+        None if unfulfilled || record.has_failures() => Ok(Verdict::NotCompliant),
         None => Ok(verdict(record.after.as_ref())),
     }
 }
@@ -167,12 +176,21 @@ fn repair(machine: &Machine, talk: &Talk) -> Result<Option<String>, Failure> {
 /// Exactly what will change: simulated, checked, and simulated again until nothing is objected to.
 fn planned(
     machine: &Machine,
+    talk: &Talk,
     baseline: &Baseline,
     inventory: &Inventory,
     evaluation: &Evaluation,
 ) -> Result<Plan, Failure> {
     let targets = plan::targets(evaluation);
-    let simulate = |targets: &[Target]| machine.pm.simulate(targets);
+    // Where something is pulled in, each target is asked about alone: that takes a while, and is said.
+    let simulate = |targets: &[Target]| {
+        let asked = match targets {
+            [one] => one.name.clone(),
+            many => output::count(many.len(), "package", "packages"),
+        };
+        talk.progress(Progress::Package { name: asked, what: "what would change?".into() });
+        machine.pm.simulate(targets)
+    };
     Ok(plan::resolve(baseline, inventory, evaluation, targets, simulate)?)
 }
 

@@ -1,7 +1,7 @@
 //! Documents from files: baselines, windows, inventories, override lists. Bounded, and never half understood.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use patchflock_baselines::baseline::Baseline;
 use patchflock_baselines::document::{self, Document, Problem, Severity};
@@ -61,52 +61,53 @@ pub(crate) fn problems(bytes: &[u8], problems: &[Problem]) -> Failure {
 
 /// The documents of a file; warnings go to standard error.
 pub(crate) fn documents(path: &Path) -> Result<Vec<Document>, Failure> {
-    let bytes = read_document(path)?;
+    parsed(path, &read_document(path)?)
+}
+
+fn parsed(path: &Path, bytes: &[u8]) -> Result<Vec<Document>, Failure> {
     let parsed =
-        document::parse(&path.display().to_string(), &bytes).map_err(|found| problems(&bytes, &found))?;
+        document::parse(&path.display().to_string(), bytes).map_err(|found| problems(bytes, &found))?;
     if !parsed.warnings.is_empty() {
-        output::talk(document::render(&String::from_utf8_lossy(&bytes), &parsed.warnings).trim_end());
+        output::talk(document::render(&String::from_utf8_lossy(bytes), &parsed.warnings).trim_end());
     }
     Ok(parsed.documents)
 }
 
-/// The baselines of a baseline override, the JSON list that AWS takes for one run (reference 2.7); `None` for any other
-/// file.
-fn overriding(path: &Path) -> Result<Option<Vec<Baseline>>, Failure> {
-    // Standard input can be read only once, and holds a document.
-    if path == Path::new("-") {
-        return Ok(None);
-    }
-    let bytes = read_document(path)?;
-    if bytes.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'[') {
-        return Ok(None);
-    }
-    let list = document::override_list::parse_baseline_override(&path.display().to_string(), &bytes)
-        .map_err(|found| problems(&bytes, &found))?;
-    Ok(Some(list.baselines))
+/// What `-f` names, read once: the file may be a pipe, and what was checked must be what is used.
+pub(crate) struct BaselineFile {
+    path: PathBuf,
+    baselines: Vec<Baseline>,
+    /// It is a baseline override: the JSON list that AWS takes for one run (reference 2.7).
+    pub(crate) is_override: bool,
 }
 
-/// Whether the baseline that was asked for is a baseline override.
-pub(crate) fn is_override(args: &BaselineArgs) -> Result<bool, Failure> {
-    Ok(args.baseline.as_deref().map(overriding).transpose()?.flatten().is_some())
-}
-
-/// The baseline that was asked for: the file's one for this operating system, or the predefined one.
-pub(crate) fn baseline(args: &BaselineArgs, os: OperatingSystem) -> Result<Baseline, Failure> {
-    let Some(path) = &args.baseline else {
-        let shipped = predefined::default_for(os)
-            .ok_or_else(|| Failure::operator(format!("no predefined baseline for {os}; name one with -f")))?;
-        return shipped.baseline().map_err(|found| problems(shipped.yaml.as_bytes(), &found));
-    };
-    let baselines = match overriding(path)? {
-        Some(list) => list,
-        None => documents(path)?
+/// Reads what `-f` names, if it names something.
+pub(crate) fn baseline_file(args: &BaselineArgs) -> Result<Option<BaselineFile>, Failure> {
+    let Some(path) = args.baseline.clone() else { return Ok(None) };
+    let bytes = read_document(&path)?;
+    let is_override = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
+    let baselines = if is_override {
+        document::override_list::parse_baseline_override(&path.display().to_string(), &bytes)
+            .map_err(|found| problems(&bytes, &found))?
+            .baselines
+    } else {
+        parsed(&path, &bytes)?
             .into_iter()
             .filter_map(|d| match d {
                 Document::PatchBaseline(b) => Some(b),
                 Document::MaintenanceWindow(_) => None,
             })
-            .collect(),
+            .collect()
+    };
+    Ok(Some(BaselineFile { path, baselines, is_override }))
+}
+
+/// The baseline that was asked for: the file's one for this operating system, or the predefined one.
+pub(crate) fn baseline(file: Option<BaselineFile>, os: OperatingSystem) -> Result<Baseline, Failure> {
+    let Some(BaselineFile { path, baselines, .. }) = file else {
+        let shipped = predefined::default_for(os)
+            .ok_or_else(|| Failure::operator(format!("no predefined baseline for {os}; name one with -f")))?;
+        return shipped.baseline().map_err(|found| problems(shipped.yaml.as_bytes(), &found));
     };
     let found: Vec<String> =
         baselines.iter().map(|b| format!("{} for {}", b.name, b.operating_system)).collect();

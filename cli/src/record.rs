@@ -64,6 +64,13 @@ pub(crate) struct Record {
     pub(crate) after: Option<NodeCompliance>,
 }
 
+impl Record {
+    /// Something of the plan was not installed.
+    pub(crate) fn has_failures(&self) -> bool {
+        self.report.as_ref().is_some_and(|r| r.outcomes.iter().any(|o| o.result != OutcomeKind::Installed))
+    }
+}
+
 /// How far a run came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -55,7 +55,7 @@ pub fn assess(
     }
     let mut notes = report.overdue(evaluation);
     notes.extend(reboot_note(&inventory.reboot, &report.rows));
-    let doubts = doubts(inventory, baseline.max_metadata_age_hours, evaluation.at);
+    let doubts = doubts(baseline, inventory, evaluation.at);
     let unknown = !doubts.is_empty();
     notes.extend(doubts);
     report.finish(not_applicable(baseline, inventory, family), unknown, notes)

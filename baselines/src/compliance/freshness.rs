@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::approval::{dates, short};
+use crate::baseline::Baseline;
 use crate::inventory::{Inventory, Source, SourceState};
 use crate::os::Family;
 
@@ -10,7 +11,8 @@ use crate::os::Family;
 const DEFAULT_MAX_AGE_HOURS: u32 = 7 * 24;
 
 /// One line for each reason why the machine may miss patches that it does not know of. Empty: it knows them.
-pub(super) fn doubts(inventory: &Inventory, max_age_hours: Option<u32>, at: DateTime<Utc>) -> Vec<String> {
+pub(super) fn doubts(baseline: &Baseline, inventory: &Inventory, at: DateTime<Utc>) -> Vec<String> {
+    let max_age_hours = baseline.max_metadata_age_hours;
     let mut doubts: Vec<String> = inventory
         .sources
         .iter()
@@ -19,6 +21,16 @@ pub(super) fn doubts(inventory: &Inventory, max_age_hours: Option<u32>, at: Date
     let linux = !matches!(inventory.node.operating_system.family(), Family::Macos | Family::Windows);
     if linux && inventory.sources.is_empty() {
         doubts.push("no repository is configured: nothing can be known about missing patches".to_owned());
+    }
+    if inventory.node.operating_system.family() == Family::Apt
+        && !inventory.sources.is_empty()
+        && !inventory.sources.iter().any(|s| s.security)
+        && baseline.approval_rules.iter().any(|r| !r.enable_non_security)
+    {
+        doubts.push(
+            "no security source is configured, and the baseline takes security updates: none can be seen"
+                .to_owned(),
+        );
     }
     doubts
 }
@@ -35,6 +47,13 @@ fn doubt(source: &Source, max_age_hours: u32, at: DateTime<Utc>) -> Option<Strin
     let Some(refreshed) = source.refreshed_at.or(source.metadata_date) else {
         return Some(format!("nobody knows when the metadata of source {id} were refreshed: refresh them"));
     };
+    // A clock that was wrong once must not make metadata young for ever.
+    if refreshed > at.checked_add_signed(TimeDelta::days(1)).unwrap_or(at) {
+        return Some(format!(
+            "metadata of source {id} were refreshed on {}, which is in the future: check the clock and refresh them",
+            dates::minutes(refreshed)
+        ));
+    }
     let old = TimeDelta::try_hours(i64::from(max_age_hours))
         .and_then(|age| refreshed.checked_add_signed(age))
         .is_some_and(|limit| limit < at);

@@ -286,8 +286,9 @@ impl<'a> Check<'a> {
         ))
     }
 
+    /// Two sources of one vendor. What does not say whose it is belongs to nobody else's.
     fn same_origin(&self, source: &Source, accepted: &str) -> bool {
-        self.sources.get(accepted).is_some_and(|a| a.origin == source.origin)
+        !source.origin.is_empty() && self.sources.get(accepted).is_some_and(|a| a.origin == source.origin)
     }
 
     fn sources_of(&self, target: &Target) -> impl Iterator<Item = &'a str> + use<'a> {

@@ -94,7 +94,8 @@ fn written(machine: &Machine, record: &Record, talk: &Talk) {
 fn look_again(machine: &Machine, record: &Record) -> Result<NodeCompliance, Failure> {
     let now = clock();
     let inventory = machine.inventory(now)?;
-    let evaluation = approval::evaluate(&record.baseline, &inventory, now).map_err(Failure::operator)?;
+    let evaluation =
+        approval::evaluate(&record.baseline, &inventory, now).map_err(|e| Failure::Ours(e.into()))?;
     let mut records = record::all(&machine.root);
     records.runs.retain(|r| r.id != record.id);
     records.runs.push(record.clone());

@@ -38,3 +38,15 @@ fn both_lists_at_once_are_refused_before_anything_is_read_2_7() {
     assert_eq!(ran.code, 1, "{}", ran.all());
     assert!(ran.stderr.contains("cannot be used in one run"), "{}", ran.all());
 }
+
+#[test]
+fn what_is_named_with_f_may_be_a_pipe() {
+    let bench = Bench::new();
+    bench.file("override.json", OVERRIDE);
+    for file in ["baseline.yaml", "override.json"] {
+        let line = format!("cat {file} | patchflock evaluate -f /dev/stdin --inventory apt.json {AT}");
+        let ran = bench.shell(&line);
+        assert_eq!(ran.code, 3, "{}", ran.all());
+        assert!(ran.stdout.contains("12 packages with updates"), "{}", ran.all());
+    }
+}
