@@ -1,7 +1,7 @@
 //! `patchflock`: look at a machine, explain what a baseline approves on it, and patch it once.
 //!
 //! Standard output is data, standard error is talk. Exit status: 0 fine, 1 the operator's input (usage errors
-//! too), 2 our failure, 3 not compliant. Only this file reads the clock.
+//! too), 2 our failure, 3 not compliant. The clock is read here and passed on.
 
 mod args;
 mod blame;
