@@ -89,23 +89,6 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
 
     // A list is an order: what of it cannot be done is no success, whatever the baseline thinks of the machine.
     let unfulfilled = list.is_some() && !(plan.held.is_empty() && without_match.is_empty());
-    if once.dry_run || plan.items.is_empty() {
-        let verdict = nothing_done(once, &inventory, &evaluation, &plan, &before)?;
-        return Ok(if unfulfilled { Verdict::NotCompliant } else { verdict });
-    }
-    let heading = show::heading(&inventory, &evaluation, &plan);
-    if once.output == Format::Table {
-        output::data(&heading)?;
-    }
-    // Nobody confirms what he has not seen: where standard output goes elsewhere, the plan is shown here too.
-    if !once.yes && (once.output != Format::Table || !std::io::stdout().is_terminal()) {
-        output::talk(&heading);
-    }
-    let n = output::count(plan.items.len(), "package", "packages");
-    if !once.yes && !confirmed(&format!("Change {n} as shown? [y/N]"), &mut std::io::stdin().lock())? {
-        return Err(Failure::operator("not confirmed; nothing was installed"));
-    }
-
     let mut record = Record {
         format: record::FORMAT,
         id: format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id()),
@@ -123,6 +106,25 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         before,
         after: None,
     };
+    if once.dry_run || record.plan.items.is_empty() {
+        carry_out::keep_repair(&machine, &record)?;
+        let verdict = nothing_done(once, &inventory, &evaluation, &record.plan, &record.before)?;
+        return Ok(if unfulfilled { Verdict::NotCompliant } else { verdict });
+    }
+    let heading = show::heading(&inventory, &evaluation, &record.plan);
+    if once.output == Format::Table {
+        output::data(&heading)?;
+    }
+    // Nobody confirms what he has not seen: where standard output goes elsewhere, the plan is shown here too.
+    if !once.yes && (once.output != Format::Table || !std::io::stdout().is_terminal()) {
+        output::talk(&heading);
+    }
+    let n = output::count(record.plan.items.len(), "package", "packages");
+    if !once.yes && !confirmed(&format!("Change {n} as shown? [y/N]"), &mut std::io::stdin().lock())? {
+        carry_out::keep_repair(&machine, &record)?;
+        return Err(Failure::operator("not confirmed; nothing was installed"));
+    }
+
     let trouble = carry_out::carry_out(&machine, &mut record, &talk, carry_out::uninterrupted)?;
     talk.clear();
     if once.output == Format::Table {

@@ -75,6 +75,20 @@ pub(super) fn carry_out(
     Ok(unseen.or(unwritten.map(|e| Failure::Ours(e.context("the plan was carried out, but not recorded")))))
 }
 
+/// A run that installs nothing leaves a record only if it repaired something: that changed the machine too.
+pub(super) fn keep_repair(machine: &Machine, record: &Record) -> Result<(), Failure> {
+    if record.repaired.is_none() {
+        return Ok(());
+    }
+    let mut kept = record.clone();
+    kept.phase = Phase::Finished;
+    kept.finished_at = Some(clock());
+    kept.after = Some(kept.before.clone());
+    // Nothing of the plan was tried.
+    kept.plan.items.clear();
+    record::write(&machine.root, &kept).map_err(Failure::Ours)
+}
+
 /// The run ended without a report.
 fn ended(machine: &Machine, record: &mut Record, talk: &Talk, failure: Failure) -> Failure {
     record.phase = Phase::Failed;
