@@ -101,6 +101,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         repaired,
         install_override_list: list,
         plan,
+        fixes: Vec::new(),
         failure: None,
         report: None,
         before,

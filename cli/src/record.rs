@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use patchflock_baselines::compliance::{NodeCompliance, RunTraces};
 use patchflock_baselines::document::override_list::InstallOverrideList;
 use patchflock_baselines::plan::{Plan, Target};
-use patchflock_machine::pm::{InstallReport, OutcomeKind};
+use patchflock_machine::pm::{Fixes, InstallReport, OutcomeKind};
 use patchflock_machine::root::Root;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,9 @@ pub(crate) struct Record {
     pub(crate) install_override_list: Option<InstallOverrideList>,
     /// What was to be done.
     pub(crate) plan: Plan,
+    /// What the fetched packages say they fix; as far as known.
+    #[serde(default)]
+    pub(crate) fixes: Vec<Fixes>,
     /// Why the run did not come to its end, or why nobody could look at the machine after it.
     #[serde(default)]
     pub(crate) failure: Option<String>,

@@ -21,7 +21,7 @@ mod versions;
 
 pub use documents::{baseline_override, document, import_aws, override_list};
 pub use machine::apt::{
-    apt_policy, apt_simulation, deb_packages, deb_release, dpkg_blame, dpkg_status, status_fd,
+    apt_policy, apt_simulation, changelog, deb_packages, deb_release, dpkg_blame, dpkg_status, status_fd,
 };
 pub use machine::dnf::{dnf_script, packed, repomd, rpm_list, updateinfo};
 pub use machine::{elf, os_release, proc_files};
@@ -54,6 +54,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("apt_policy", apt_policy),
     ("status_fd", status_fd),
     ("dpkg_blame", dpkg_blame),
+    ("changelog", changelog),
     ("dnf_script", dnf_script),
     ("rpm_list", rpm_list),
     ("repomd", repomd),

@@ -83,7 +83,7 @@ macro_rules! targets {
 targets! {
     document import_aws override_list baseline_override schedule inventory versions names limits
     os_release elf proc_files
-    deb_packages deb_release dpkg_status apt_simulation apt_policy status_fd dpkg_blame
+    deb_packages deb_release dpkg_status apt_simulation apt_policy status_fd dpkg_blame changelog
     dnf_script rpm_list repomd updateinfo packed
 }
 

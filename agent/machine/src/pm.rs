@@ -90,6 +90,21 @@ pub struct InstallReport {
     pub log: String,
 }
 
+/// What a fetched package says it fixes since the installed version (design 7b).
+///
+/// Words of its makers, not a vendor's advisory: good to read, not to decide by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixes {
+    /// Package name.
+    pub name: String,
+    /// Architecture, as the plan has it.
+    pub arch: String,
+    /// The fetched version.
+    pub version: String,
+    /// `CVE-2026-1234`, sorted, each once, 500 at most.
+    pub cves: Vec<String>,
+}
+
 /// What a refresh of the metadata did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RefreshReport {
@@ -173,6 +188,12 @@ pub trait PackageManager {
 
     /// Download what the plan needs, verified, without changing anything else (root).
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError>;
+
+    /// What the fetched packages of the plan say they fix, as far as it can be read; changes nothing and never fails.
+    /// Empty where the tool's metadata already carry CVEs.
+    fn fixes(&self, _plan: &Plan) -> Vec<Fixes> {
+        Vec::new()
+    }
 
     /// Install exactly the plan from what was fetched (root).
     ///

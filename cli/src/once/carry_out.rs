@@ -33,6 +33,7 @@ pub(super) fn carry_out(
     talk.phase("fetching packages");
     // Nothing is changed by it, so a failure leaves no record.
     machine.pm.fetch(&record.plan, &mut |p| talk.progress(p))?;
+    record.fixes = machine.pm.fixes(&record.plan);
     let stop = guard()?;
     record::write(&machine.root, record).context("nothing was installed")?;
     if stop.load(Ordering::Relaxed) {

@@ -23,6 +23,7 @@ pub(crate) fn record(id: &str, boot: Option<&str>, outcomes: &[(&str, OutcomeKin
         repaired: None,
         install_override_list: None,
         plan: Plan::default(),
+        fixes: Vec::new(),
         failure: None,
         report: Some(InstallReport { outcomes, ..InstallReport::default() }),
         before: NodeCompliance {

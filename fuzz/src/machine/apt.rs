@@ -88,3 +88,16 @@ pub fn dpkg_blame(data: &[u8]) {
         assert!(!name.is_empty() && why.chars().count() <= 1500, "{name:?}: {why:?}");
     }
 }
+
+/// A package's changelog: CVE ids that stand in it, sorted, each once, bounded; no more for a newer installed version.
+pub fn changelog(data: &[u8]) {
+    let found = fuzzing::fixed(data, "0");
+    assert!(found.len() <= 500 && found.is_sorted_by(|a, b| a < b), "{found:?}");
+    let upper = data.to_ascii_uppercase();
+    for id in &found {
+        assert!((13..=28).contains(&id.len()), "{id:?}");
+        assert!(upper.windows(id.len()).any(|w| w == id.as_bytes()), "{id} is not in it");
+    }
+    let since = fuzzing::fixed(data, "3.0.17-1~deb12u2");
+    assert!(found.len() == 500 || since.iter().all(|id| found.contains(id)), "{since:?}");
+}

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -15,7 +16,8 @@ pub struct Deb {
     name: String,
     version: String,
     fields: BTreeMap<String, String>,
-    files: BTreeMap<String, (String, u32)>,
+    files: BTreeMap<String, (Vec<u8>, u32)>,
+    links: BTreeMap<String, String>,
     conffiles: Vec<String>,
     scripts: BTreeMap<String, String>,
 }
@@ -35,6 +37,7 @@ impl Deb {
             version: version.into(),
             fields: fields.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             files: BTreeMap::new(),
+            links: BTreeMap::new(),
             conffiles: Vec::new(),
             scripts: BTreeMap::new(),
         }
@@ -78,13 +81,31 @@ impl Deb {
 
     /// Adds a file at an absolute path.
     pub fn file(mut self, path: &str, content: &str) -> Self {
-        self.files.insert(path.into(), (content.into(), 0o644));
+        self.files.insert(path.into(), (content.as_bytes().to_vec(), 0o644));
         self
+    }
+
+    /// Adds a link at an absolute path.
+    pub fn link(mut self, path: &str, target: &str) -> Self {
+        self.links.insert(path.into(), target.into());
+        self
+    }
+
+    /// Adds its Debian changelog, packed as in real packages.
+    ///
+    /// # Errors
+    /// It cannot be packed.
+    pub fn changelog(mut self, text: &str) -> Result<Self> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(text.as_bytes())?;
+        let path = format!("/usr/share/doc/{}/changelog.Debian.gz", self.name);
+        self.files.insert(path, (packed.finish()?, 0o644));
+        Ok(self)
     }
 
     /// Adds a program at an absolute path.
     pub fn program(mut self, path: &str, content: &str) -> Self {
-        self.files.insert(path.into(), (content.into(), 0o755));
+        self.files.insert(path.into(), (content.as_bytes().to_vec(), 0o755));
         self
     }
 
@@ -124,7 +145,7 @@ impl Deb {
         let tree = tempfile::tempdir()?;
         // The temporary directory is private; a package's top directory is not.
         fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755))?;
-        let put = |path: &str, content: &str, mode: u32| -> Result<()> {
+        let place = |path: &str| -> Result<PathBuf> {
             let Some(relative) = path.strip_prefix('/') else {
                 bail!("{path} of {} is not absolute", self.name)
             };
@@ -132,18 +153,25 @@ impl Deb {
             if let Some(parent) = place.parent() {
                 fs::create_dir_all(parent)?;
             }
+            Ok(place)
+        };
+        let put = |path: &str, content: &[u8], mode: u32| -> Result<()> {
+            let place = place(path)?;
             fs::write(&place, content).with_context(|| place.display().to_string())?;
             Ok(fs::set_permissions(&place, fs::Permissions::from_mode(mode))?)
         };
-        put("/DEBIAN/control", &self.control(), 0o644)?;
+        put("/DEBIAN/control", self.control().as_bytes(), 0o644)?;
         if !self.conffiles.is_empty() {
-            put("/DEBIAN/conffiles", &(self.conffiles.join("\n") + "\n"), 0o644)?;
+            put("/DEBIAN/conffiles", (self.conffiles.join("\n") + "\n").as_bytes(), 0o644)?;
         }
         for (name, body) in &self.scripts {
-            put(&format!("/DEBIAN/{name}"), body, 0o755)?;
+            put(&format!("/DEBIAN/{name}"), body.as_bytes(), 0o755)?;
         }
         for (path, (content, mode)) in &self.files {
             put(path, content, *mode)?;
+        }
+        for (path, target) in &self.links {
+            std::os::unix::fs::symlink(target, place(path)?).with_context(|| path.clone())?;
         }
         let (from, to) =
             (tree.path().display().to_string(), into.join(self.file_name()).display().to_string());

@@ -2,6 +2,7 @@
 //!
 //! Works with apt 2.2 and later, on the running system and on one in a directory. A scan needs no root.
 
+mod changelog;
 mod dpkg_log;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -30,7 +31,7 @@ use chrono::{DateTime, Utc};
 use patchflock_baselines::inventory::SourceState;
 use patchflock_baselines::plan::{Plan, Simulation, Target};
 
-use crate::pm::{InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
+use crate::pm::{Fixes, InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
 use crate::root::Root;
 
 /// The apt of one system.
@@ -102,6 +103,10 @@ impl PackageManager for Apt {
 
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
         install::fetch(&self.root, plan, self.lock_wait(), progress)
+    }
+
+    fn fixes(&self, plan: &Plan) -> Vec<Fixes> {
+        changelog::fixes(&self.root, plan)
     }
 
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {

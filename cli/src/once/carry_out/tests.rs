@@ -4,7 +4,9 @@ use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
 use patchflock_machine::host::HostFacts;
 use patchflock_machine::pm::fake::{ARCH, Fake};
-use patchflock_machine::pm::{InstallReport, OnProgress, OutcomeKind, PackageManager, RefreshReport, Scan};
+use patchflock_machine::pm::{
+    Fixes, InstallReport, OnProgress, OutcomeKind, PackageManager, RefreshReport, Scan,
+};
 use patchflock_machine::root::Root;
 
 use super::*;
@@ -43,6 +45,15 @@ impl PackageManager for Failing {
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
         self.check("fetch")?;
         self.fake.fetch(plan, progress)
+    }
+    fn fixes(&self, plan: &Plan) -> Vec<Fixes> {
+        let of = |i: &Item| Fixes {
+            name: i.name.clone(),
+            arch: i.arch.clone(),
+            version: i.to.clone(),
+            cves: vec!["CVE-2026-0001".into()],
+        };
+        plan.items.iter().map(of).collect()
     }
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
         self.check("install")?;
@@ -125,6 +136,7 @@ fn a_run_that_goes_well_leaves_one_finished_record() {
     let disk = bench.on_disk().unwrap();
     assert_eq!(disk, bench.record);
     assert_eq!((disk.phase, disk.failure), (Phase::Finished, None));
+    assert_eq!(disk.fixes[0].cves, ["CVE-2026-0001"]);
     assert!(disk.finished_at.is_some() && disk.after.is_some());
     assert_eq!(disk.report.unwrap().outcomes[0].result, OutcomeKind::Installed);
     assert_eq!(bench.installed(), "2");

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use patchflock_baselines::inventory::NativeUpgrade;
 
 use super::status::Status;
-use super::{dpkg_log, lists, output, policy, progress, release, settings, sources, status, surroundings};
+use super::{
+    changelog, dpkg_log, lists, output, policy, progress, release, settings, sources, status, surroundings,
+};
 use crate::pm::Progress;
 
 /// A refusal: place, and what was found there.
@@ -59,6 +61,11 @@ pub fn progress(line: &[u8]) -> Option<Vec<Progress>> {
 /// Whom dpkg blames, and why.
 pub fn blamed(log: &str) -> BTreeMap<String, String> {
     dpkg_log::errors(log)
+}
+
+/// CVE ids of a changelog's entries that are newer than a version.
+pub fn fixed(changelog: &[u8], installed: &str) -> Vec<String> {
+    changelog::newer(changelog, installed)
 }
 
 /// How many lists `apt-get update --print-uris` names.

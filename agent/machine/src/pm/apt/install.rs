@@ -236,7 +236,7 @@ impl Run<'_> {
         for (item, package) in half {
             match &item.from {
                 Some(from) => {
-                    match old_file(self.root, &self.settings.archives, &item.name, from, &package.arch) {
+                    match cached(self.root, &self.settings.archives, &item.name, from, &package.arch) {
                         Some(file) => {
                             files.push(file);
                             back.push(item);
@@ -317,7 +317,7 @@ pub(super) fn quiet(command: Command) -> Command {
 }
 
 /// The package file of a version in the cache, as that system sees it. apt writes `:` as `%3a` in file names.
-fn old_file(root: &Root, archives: &Path, name: &str, version: &str, arch: &str) -> Option<String> {
+pub(super) fn cached(root: &Root, archives: &Path, name: &str, version: &str, arch: &str) -> Option<String> {
     let version = version.replace(':', "%3a");
     // The architecture may have changed between the versions.
     let arches: BTreeSet<&str> = [arch, "all"].into();

@@ -15,6 +15,8 @@ pub(super) struct Package {
     pub(super) name: String,
     pub(super) arch: String,
     pub(super) version: String,
+    /// The `Source` field: name, and version where it is another than the package's.
+    pub(super) source: Option<String>,
     pub(super) section: Option<String>,
     pub(super) priority: Option<String>,
     /// The administrator holds it (`apt-mark hold`).
@@ -25,6 +27,14 @@ pub(super) struct Package {
     pub(super) state: String,
     /// Paths of its configuration files.
     pub(super) conffiles: Vec<String>,
+}
+
+impl Package {
+    /// Version of the source it was built from: without what a rebuild (`+b1`) adds.
+    pub(super) fn source_version(&self) -> String {
+        let source = self.source.as_deref().unwrap_or_default();
+        super::changelog::split(source, &self.version).1
+    }
 }
 
 /// Everything installed, by name and architecture.
@@ -120,6 +130,7 @@ pub(super) fn apply(status: &mut Status, text: &str) -> Result<(), (String, Stri
             name: name.to_owned(),
             arch: arch.to_owned(),
             version: version.to_owned(),
+            source: text_of(&stanza, "Source"),
             section: text_of(&stanza, "Section"),
             priority: text_of(&stanza, "Priority"),
             hold: want == "hold",
