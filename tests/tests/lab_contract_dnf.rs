@@ -572,3 +572,50 @@ fn an_unsigned_package_is_refused_where_the_configuration_wants_signatures() {
     assert!(e.contains("signature check failed"), "{e}");
     assert!(lab.installed().ends_with("tool-1.0-1"), "{}", lab.installed());
 }
+
+/// A plugin of the administrator's; `method` is called by dnf.
+fn add_plugin(lab: &Lab, method: &str, body: &str) {
+    let dir = lab.root.ok("ls -d /usr/lib/python3*/*-packages/dnf-plugins | head -1").unwrap();
+    let text = format!(
+        "import dnf, os, signal, sys\nclass Lab(dnf.Plugin):\n    name = 'lab'\n    def {method}(self):\n        {body}\n"
+    );
+    lab.root.write(&format!("{}/lab.py", dir.trim()), text).unwrap();
+}
+
+#[test]
+fn a_script_that_dies_after_rpm_has_worked_is_judged_by_the_database() {
+    for body in ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(3)", "sys.exit('gone')"] {
+        let lab = ordinary();
+        let plan = lab.plan(&[("app", "1.1-1")]);
+        add_plugin(&lab, "transaction", body);
+        let report = lab.fetch_and_install(&plan);
+        assert!(results(&report).values().all(|r| r == "installed"), "{body}: {report:?}");
+        let auto: Vec<String> = lab.scan().installed.into_iter().filter(|p| p.auto).map(|p| p.name).collect();
+        assert_eq!(auto, ["extra", "lib"], "{body}: {}", report.log);
+        assert!(!lab.root.at("/var/lib/patchflock/dnf-dependencies.json").exists(), "{body}");
+    }
+}
+
+#[test]
+fn a_second_attempt_that_meets_another_program_is_told_in_the_outcomes() {
+    let clash = |name: &str| rpm(name, "1.1").file("/usr/share/clash", name);
+    let new = vec![rpm("a", "1.1"), clash("b"), clash("c")];
+    let lab = Lab::new(["a", "b", "c"].map(|n| rpm(n, "1.0")).to_vec(), "a b c", new, Vec::new());
+    let plan = lab.plan(&["a", "b", "c"].map(|n| (n, "1.1-1")));
+    lab.dnf.fetch(&plan, &mut |_| {}).unwrap();
+    // After the first transaction and its tests, before the second one.
+    add_plugin(
+        &lab,
+        "pre_config",
+        "if 'part' in sys.argv: open('/var/lib/dnf/rpmdb_lock.pid', 'w').write('1')",
+    );
+    let impatient = lab.dnf.clone().with_lock_wait(Duration::from_millis(300));
+    let report = impatient.install(&plan, &mut |_| {}).unwrap();
+    let results = results(&report);
+    for name in ["a", "b"] {
+        assert!(results[name].contains("holds the package database"), "{results:?}");
+    }
+    assert!(results["c"].contains("/usr/share/clash"), "{results:?}");
+    assert!(report.log.contains("holds the package database"), "{}", report.log);
+    assert_eq!(lab.installed(), "a-1.0-1 b-1.0-1 c-1.0-1");
+}

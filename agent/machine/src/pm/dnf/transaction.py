@@ -268,11 +268,12 @@ def install(base):
     say(fact="begin")
     try:
         base.do_transaction(Display())
-    except dnf.exceptions.Error as e:
+    except Exception as e:
         # Before rpm began (test of the transaction) or after: the package database tells.
-        say(fact="error", why=str(e))
+        say(fact="error", why=str(e) or type(e).__name__)
     if MODE != "test":
-        base.close()
+        with contextlib.suppress(Exception):
+            base.close()
     say(fact="end")
 
 
