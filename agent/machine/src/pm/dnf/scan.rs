@@ -57,6 +57,9 @@ pub(super) struct Raw {
 struct RawSource {
     id: String,
     name: String,
+    /// Who is behind it; the script says how it is found. Without any it stands for itself.
+    #[serde(default)]
+    origin: String,
     cache: String,
     failed: Option<String>,
 }
@@ -236,7 +239,7 @@ fn source(
     };
     Source {
         id: raw.id.clone(),
-        origin: String::new(),
+        origin: if raw.origin.is_empty() { format!("repository {}", raw.id) } else { raw.origin.clone() },
         label: raw.name.clone(),
         codename: String::new(),
         suite: String::new(),

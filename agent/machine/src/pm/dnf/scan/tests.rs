@@ -41,6 +41,7 @@ fn a_captured_scan_becomes_packages_with_their_advisories() {
     let scan = captured(&root);
     assert_eq!(scan.package_manager, "dnf 4.14.0");
     assert_eq!(scan.sources[0].state, SourceState::Readable);
+    assert_eq!(scan.sources[0].origin, "rocky-repos");
     assert_eq!(scan.sources[0].metadata_date.unwrap().timestamp(), 1_795_523_024);
     let alpha = scan.installed.iter().find(|p| p.name == "alpha").unwrap();
     assert_eq!((alpha.version.as_str(), alpha.advisories[0].id.as_str()), ("1.1-1", "RLSA-2024:0001"));
