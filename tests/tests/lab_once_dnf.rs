@@ -551,6 +551,17 @@ fn a_signature_is_demanded_where_the_repository_demands_it() {
     assert_eq!(rocky.installed().unwrap(), before);
     std::fs::write(&file, good).unwrap();
     rocky.publish([], []).unwrap();
+    // The right signature, by a key that the administrator did not import: named, and left to him.
+    rocky.root.ok("rpm -e $(rpm -qa gpg-pubkey)").unwrap();
+    for _ in 0..2 {
+        let refused = rocky.patchflock("once --yes").unwrap();
+        assert_eq!(refused.code, 2, "{} {}", refused.err, refused.out);
+        let words = "the key of repository baseos is not imported";
+        let next = "rpm --import /etc/pki/rpm-gpg/baseos";
+        assert!(refused.err.contains(words) && refused.err.contains(next), "{}", refused.err);
+        assert_eq!(rocky.root.ok("rpm -qa gpg-pubkey").unwrap(), "", "no key came in");
+    }
+    rocky.root.ok("rpm --import /etc/pki/rpm-gpg/baseos").unwrap();
     let done = rocky.patchflock("once --yes -o json").unwrap();
     assert_eq!((done.code, items(&done).len()), (0, 1), "{} {}", done.err, done.out);
 }
