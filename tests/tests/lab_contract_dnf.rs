@@ -619,3 +619,27 @@ fn a_second_attempt_that_meets_another_program_is_told_in_the_outcomes() {
     assert!(report.log.contains("holds the package database"), "{}", report.log);
     assert_eq!(lab.installed(), "a-1.0-1 b-1.0-1 c-1.0-1");
 }
+
+#[test]
+fn lines_of_any_length_are_borne() {
+    let long = "head -c 200000 /dev/zero | tr '\\0' x; echo; echo 'and more'";
+    let replaced = ["kept", "gone"].map(|n| rpm(n, "1.0"));
+    // Several hundred names, each long: what dnf says about them fills more than a line may hold.
+    let names: Vec<String> = (0..400).map(|i| format!("{}-{i}", "none".repeat(50))).collect();
+    let broken = names.iter().fold(rpm("broken", "1.1"), |r, n| r.requires(n));
+    let new = vec![rpm("kept", "1.1").script("post", long), broken, rpm("gone", "1.1")];
+    let old = replaced.into_iter().chain([rpm("broken", "1.0")]).collect();
+    let lab = Lab::new(old, "kept gone broken", new, Vec::new());
+    let simulation = lab.simulate(&[("broken", "1.1-1"), ("gone", "1.1-1")]);
+    assert_eq!((simulation.refused.len(), simulation.changes.len()), (1, 1), "{simulation:?}");
+    let report = lab.fetch_and_install(&lab.plan(&[("kept", "1.1-1")]));
+    assert_eq!(results(&report)["kept"], "installed");
+    assert!(report.log.contains(&"x".repeat(3000)) && report.log.contains("and more"), "{}", report.log);
+    // Something else on the script's own channel is no reason to call an installed package failed.
+    let body = "[os.write(fd, b'?' * 100000 + b'\\n') for fd in range(3, 10) if os.path.exists('/proc/self/fd/%d' % fd) \
+                and os.readlink('/proc/self/fd/%d' % fd).startswith('pipe')]";
+    add_plugin(&lab, "transaction", body);
+    let report = lab.fetch_and_install(&lab.plan(&[("gone", "1.1-1")]));
+    assert_eq!(results(&report)["gone"], "installed");
+    assert!(report.log.contains("was not understood"), "{}", report.log);
+}
