@@ -6,6 +6,10 @@
 //! `updateinfo`, `evidence`), `refresh`, `transaction`
 //! (simulate, fetch), `install`, `repair`; `database` asks rpm.
 //!
+//! Old kernels stay: a plan names no removals, so `installonly_limit` of dnf.conf is not applied in our transactions.
+//! dnf applies it when it installs a kernel itself, and `dnf remove --oldinstallonly` leaves only the newest and the
+//! running one; until then each kernel update takes its room in /boot.
+//!
 //! Amazon Linux 2023 locks its repositories to the release that is installed (`releasever` in /etc/dnf/vars or of
 //! the system-release package). Versions of later releases are seen only when dnf is configured with
 //! `releasever=latest`; asking for them in spite of the lock, as AWS does (reference 1.6 point 12), is not done.

@@ -72,7 +72,6 @@ def resolved(base, wanted):
         base._goal.install(select=selector(base, packages), optional=False)
     base.resolve(allow_erasing=False)
     installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
-    beside = set(base._get_installonly_query(installed))
     changes = {}
     for item in base.transaction or ():
         if item.action not in GAIN + LOSE:
@@ -82,8 +81,7 @@ def resolved(base, wanted):
             # For a kernel, which goes in beside the old one, the newest that is there.
             olds = sorted(installed.filter(name=p.name, arch=p.arch)) or sorted(installed.filter(name=p.name))
             changes[(p.name, p.arch, p.evr)] = olds[-1].evr if olds else None
-        elif p not in beside:
-            # The oldest kernel goes by the administrator's installonly_limit: upkeep, not a change that a plan names.
+        else:
             changes[(p.name, p.arch, None)] = p.evr
     return changes
 
@@ -308,6 +306,8 @@ def repair(base):
 def main():
     global BEFORE
     base = configured(cacheonly=True)
+    # No old kernel goes by the way: nothing is removed that the plan does not name. dnf itself takes it with its next one.
+    base.conf.installonly_limit = 0
     BEFORE = exclusively(base) if MODE in ("test", "install", "part", "repair") else None
     failed = loaded(base)
     for i, words in failed.items():
