@@ -232,7 +232,7 @@ fn a_scan_finds_versions_advisories_marks_and_what_dnf_would_do() {
         "Upgrade tool 1.2-1",
     ];
     assert_eq!(native, wanted);
-    assert_eq!(scan.reboot.needed, None, "a system in a directory has not booted");
+    assert_eq!(scan.reboot.needed, Some(false), "a system in a directory does not run");
 }
 
 #[test]
@@ -447,7 +447,7 @@ fn a_kernel_goes_in_beside_the_old_one() {
 }
 
 #[test]
-fn the_oldest_kernel_goes_by_the_administrators_limit() {
+fn no_old_kernel_goes_that_the_plan_does_not_name() {
     let kernel = |v: &str| rpm("kernel", v).tag("Provides", "installonlypkg(kernel)");
     let old = vec![kernel("5.1"), kernel("5.2")];
     let lab = Lab::new(old, "kernel-5.1 kernel-5.2", vec![kernel("5.3")], Vec::new());
@@ -455,7 +455,7 @@ fn the_oldest_kernel_goes_by_the_administrators_limit() {
     let plan = lab.plan(&[("kernel", "5.3-1")]);
     assert_eq!(plan.items.len(), 1);
     assert_eq!(results(&lab.fetch_and_install(&plan))["kernel"], "installed");
-    assert_eq!(lab.installed(), "kernel-5.2-1 kernel-5.3-1");
+    assert_eq!(lab.installed(), "kernel-5.1-1 kernel-5.2-1 kernel-5.3-1");
 }
 
 #[test]
@@ -571,4 +571,75 @@ fn an_unsigned_package_is_refused_where_the_configuration_wants_signatures() {
     let e = lab.dnf.install(&plan, &mut |_| {}).unwrap_err().to_string();
     assert!(e.contains("signature check failed"), "{e}");
     assert!(lab.installed().ends_with("tool-1.0-1"), "{}", lab.installed());
+}
+
+/// A plugin of the administrator's; `method` is called by dnf.
+fn add_plugin(lab: &Lab, method: &str, body: &str) {
+    let dir = lab.root.ok("ls -d /usr/lib/python3*/*-packages/dnf-plugins | head -1").unwrap();
+    let text = format!(
+        "import dnf, os, signal, sys\nclass Lab(dnf.Plugin):\n    name = 'lab'\n    def {method}(self):\n        {body}\n"
+    );
+    lab.root.write(&format!("{}/lab.py", dir.trim()), text).unwrap();
+}
+
+#[test]
+fn a_script_that_dies_after_rpm_has_worked_is_judged_by_the_database() {
+    for body in ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(3)", "sys.exit('gone')"] {
+        let lab = ordinary();
+        let plan = lab.plan(&[("app", "1.1-1")]);
+        add_plugin(&lab, "transaction", body);
+        let report = lab.fetch_and_install(&plan);
+        assert!(results(&report).values().all(|r| r == "installed"), "{body}: {report:?}");
+        let auto: Vec<String> = lab.scan().installed.into_iter().filter(|p| p.auto).map(|p| p.name).collect();
+        assert_eq!(auto, ["extra", "lib"], "{body}: {}", report.log);
+        assert!(!lab.root.at("/var/lib/patchflock/dnf-dependencies.json").exists(), "{body}");
+    }
+}
+
+#[test]
+fn a_second_attempt_that_meets_another_program_is_told_in_the_outcomes() {
+    let clash = |name: &str| rpm(name, "1.1").file("/usr/share/clash", name);
+    let new = vec![rpm("a", "1.1"), clash("b"), clash("c")];
+    let lab = Lab::new(["a", "b", "c"].map(|n| rpm(n, "1.0")).to_vec(), "a b c", new, Vec::new());
+    let plan = lab.plan(&["a", "b", "c"].map(|n| (n, "1.1-1")));
+    lab.dnf.fetch(&plan, &mut |_| {}).unwrap();
+    // After the first transaction and its tests, before the second one.
+    add_plugin(
+        &lab,
+        "pre_config",
+        "if 'part' in sys.argv: open('/var/lib/dnf/rpmdb_lock.pid', 'w').write('1')",
+    );
+    let impatient = lab.dnf.clone().with_lock_wait(Duration::from_millis(300));
+    let report = impatient.install(&plan, &mut |_| {}).unwrap();
+    let results = results(&report);
+    for name in ["a", "b"] {
+        assert!(results[name].contains("holds the package database"), "{results:?}");
+    }
+    assert!(results["c"].contains("/usr/share/clash"), "{results:?}");
+    assert!(report.log.contains("holds the package database"), "{}", report.log);
+    assert_eq!(lab.installed(), "a-1.0-1 b-1.0-1 c-1.0-1");
+}
+
+#[test]
+fn lines_of_any_length_are_borne() {
+    let long = "head -c 200000 /dev/zero | tr '\\0' x; echo; echo 'and more'";
+    let replaced = ["kept", "gone"].map(|n| rpm(n, "1.0"));
+    // Several hundred names, each long: what dnf says about them fills more than a line may hold.
+    let names: Vec<String> = (0..400).map(|i| format!("{}-{i}", "none".repeat(50))).collect();
+    let broken = names.iter().fold(rpm("broken", "1.1"), |r, n| r.requires(n));
+    let new = vec![rpm("kept", "1.1").script("post", long), broken, rpm("gone", "1.1")];
+    let old = replaced.into_iter().chain([rpm("broken", "1.0")]).collect();
+    let lab = Lab::new(old, "kept gone broken", new, Vec::new());
+    let simulation = lab.simulate(&[("broken", "1.1-1"), ("gone", "1.1-1")]);
+    assert_eq!((simulation.refused.len(), simulation.changes.len()), (1, 1), "{simulation:?}");
+    let report = lab.fetch_and_install(&lab.plan(&[("kept", "1.1-1")]));
+    assert_eq!(results(&report)["kept"], "installed");
+    assert!(report.log.contains(&"x".repeat(3000)) && report.log.contains("and more"), "{}", report.log);
+    // Something else on the script's own channel is no reason to call an installed package failed.
+    let body = "[os.write(fd, b'?' * 100000 + b'\\n') for fd in range(3, 10) if os.path.exists('/proc/self/fd/%d' % fd) \
+                and os.readlink('/proc/self/fd/%d' % fd).startswith('pipe')]";
+    add_plugin(&lab, "transaction", body);
+    let report = lab.fetch_and_install(&lab.plan(&[("gone", "1.1-1")]));
+    assert_eq!(results(&report)["gone"], "installed");
+    assert!(report.log.contains("was not understood"), "{}", report.log);
 }

@@ -14,7 +14,7 @@ use patchflock_machine::exec::Command;
 use patchflock_machine::pm::dnf::Dnf;
 use patchflock_machine::pm::{OutcomeKind, PackageManager, PmError};
 use patchflock_machine::root::Root;
-use patchflock_tests::lab::dnf::Advisory;
+use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
 use patchflock_tests::lab::door;
 use patchflock_tests::lab::http::Fault;
 use patchflock_tests::lab::key::Key;
@@ -551,6 +551,17 @@ fn a_signature_is_demanded_where_the_repository_demands_it() {
     assert_eq!(rocky.installed().unwrap(), before);
     std::fs::write(&file, good).unwrap();
     rocky.publish([], []).unwrap();
+    // The right signature, by a key that the administrator did not import: named, and left to him.
+    rocky.root.ok("rpm -e $(rpm -qa gpg-pubkey)").unwrap();
+    for _ in 0..2 {
+        let refused = rocky.patchflock("once --yes").unwrap();
+        assert_eq!(refused.code, 2, "{} {}", refused.err, refused.out);
+        let words = "the key of repository baseos is not imported";
+        let next = "rpm --import /etc/pki/rpm-gpg/baseos";
+        assert!(refused.err.contains(words) && refused.err.contains(next), "{}", refused.err);
+        assert_eq!(rocky.root.ok("rpm -qa gpg-pubkey").unwrap(), "", "no key came in");
+    }
+    rocky.root.ok("rpm --import /etc/pki/rpm-gpg/baseos").unwrap();
     let done = rocky.patchflock("once --yes -o json").unwrap();
     assert_eq!((done.code, items(&done).len()), (0, 1), "{} {}", done.err, done.out);
 }
@@ -581,4 +592,51 @@ fn everything_can_be_taken_with_epochs_holds_and_obsoletes_respected() {
     assert_eq!(rocky.installed().unwrap(), wanted);
     // What the administrator holds is missing all the same.
     assert_eq!((done.code, &done.json["after"]["counts"]["missing"]), (3, &Value::from(2)), "{}", done.out);
+}
+
+#[test]
+fn a_dependency_may_come_from_the_same_vendor_and_from_nobody_else() {
+    let owner = Rpm::new("vendor-repos", "9", "1")
+        .file("/etc/yum.repos.d/baseos.repo", "")
+        .file("/etc/yum.repos.d/appstream.repo", "");
+    let mut rocky =
+        Rocky::new([rpm("app", "1.0"), rpm("tool", "1.0"), owner], "app tool vendor-repos").unwrap();
+    rocky.repo.attach(&rocky.root, &rocky.server.uri()).unwrap();
+    for (repo, name) in [("appstream", "lib-a"), ("foreign", "lib-b"), ("other", "lib-c")] {
+        let mut new = RpmRepo::new(rocky.root.at(&format!("/srv/{repo}"))).unwrap();
+        new.add(rpm(name, "1")).unwrap();
+        new.publish().unwrap();
+        new.attach(&rocky.root, &format!("file:///srv/{repo}")).unwrap();
+    }
+    // Two that are checked with the same key belong together, whoever wrote their files.
+    let keyed = "gpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/third\n";
+    for name in ["other", "more"] {
+        let file = format!("[{name}]\nname={name}\nbaseurl=file:///srv/other\nenabled=1\n{keyed}");
+        rocky.root.write(&format!("/etc/yum.repos.d/{name}.repo"), file).unwrap();
+    }
+    // What calls itself like the vendor's package is not the vendor's.
+    let file = "[vendor-repos]\nname=x\nbaseurl=file:///srv/foreign\nenabled=1\ngpgcheck=0\n";
+    rocky.root.write("/etc/yum.repos.d/posing.repo", file).unwrap();
+    let new = [rpm("app", "1.1").requires("lib-a"), rpm("tool", "1.1").requires("lib-b")];
+    let advisories = [important("RLSA-1", &new[0]), important("RLSA-2", &new[1])];
+    rocky.publish(new, advisories).unwrap();
+
+    let inventory = rocky.patchflock("inventory").unwrap();
+    let origins: BTreeSet<(&str, &str)> =
+        list(&inventory.json, "sources").iter().map(|s| (text(s, "id"), text(s, "origin"))).collect();
+    let wanted = [
+        ("appstream", "vendor-repos"),
+        ("baseos", "vendor-repos"),
+        ("foreign", "repository foreign"),
+        ("more", "gpgkey file:///etc/pki/rpm-gpg/third"),
+        ("other", "gpgkey file:///etc/pki/rpm-gpg/third"),
+        ("vendor-repos", "repository vendor-repos"),
+    ];
+    assert_eq!(origins, wanted.into());
+
+    let dry = rocky.patchflock("once --dry-run -o json").unwrap();
+    assert_eq!(items(&dry), ["app 1.1-1", "lib-a 1-1 for app"], "{} {}", dry.err, dry.out);
+    let held = held(&dry);
+    assert!(held.len() == 1 && held[0].0 == "tool", "{held:?}");
+    assert!(held[0].1.contains("lib-b 1-1, which only foreign"), "{held:?}");
 }

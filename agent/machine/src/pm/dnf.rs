@@ -4,7 +4,11 @@
 //! Python API by three small embedded scripts; advisories come from the cached repodata, and what became of a
 //! package from rpm. dnf 5 and yum 3 are refused. Parts: `script` runs the scripts, `scan` (with `metadata`,
 //! `updateinfo`, `evidence`), `refresh`, `transaction`
-//! (simulate, fetch), `install`, `repair`; `database` asks rpm.
+//! (simulate, fetch), `install`, `repair`; `database` asks rpm; `records` writes our own files.
+//!
+//! Old kernels stay: a plan names no removals, so `installonly_limit` of dnf.conf is not applied in our transactions.
+//! dnf applies it when it installs a kernel itself, and `dnf remove --oldinstallonly` leaves only the newest and the
+//! running one; until then each kernel update takes its room in /boot.
 //!
 //! Amazon Linux 2023 locks its repositories to the release that is installed (`releasever` in /etc/dnf/vars or of
 //! the system-release package). Versions of later releases are seen only when dnf is configured with
@@ -17,6 +21,7 @@ pub mod fuzzing;
 mod install;
 mod marks;
 mod metadata;
+mod records;
 mod refresh;
 mod repair;
 mod scan;

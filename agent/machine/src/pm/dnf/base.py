@@ -20,9 +20,31 @@ class Listener(logging.Handler):
 logging.getLogger("dnf").addHandler(Listener(logging.WARNING))
 
 
+TEXT = 4000  # characters kept of one text
+LINE = 32 << 10  # bytes of a line that holds several facts; its reader takes no more than 64 KiB
+
+
+def shortened(value, limit):
+    if isinstance(value, str):
+        return value if len(value) <= limit else value[:limit] + "..."
+    if isinstance(value, (list, tuple)):
+        return [shortened(v, limit) for v in value[:limit]]
+    return value
+
+
+def encoded(fact):
+    """One fact, with what is too long in it cut (a scriptlet may print anything)."""
+    limit = TEXT
+    while True:
+        line = json.dumps({key: shortened(value, limit) for key, value in fact.items()})
+        if len(line) <= LINE or limit < 50:
+            return line
+        limit //= 2
+
+
 def say(**fact):
     try:
-        OUT.write(json.dumps(fact) + "\n")
+        OUT.write(encoded(fact) + "\n")
         OUT.flush()
     except BrokenPipeError:
         # patchflock was killed. A transaction goes on without a listener: half of one is worse.
@@ -34,7 +56,12 @@ def say(**fact):
 def say_all(facts):
     """Many facts, fifty on a line: one call of the encoder each costs more than all that it encodes."""
     for i in range(0, len(facts), 50):
-        OUT.write(json.dumps(facts[i:i + 50]) + "\n")
+        some = facts[i:i + 50]
+        line = json.dumps(some)
+        if len(line) <= LINE:
+            OUT.write(line + "\n")
+        else:
+            OUT.writelines(encoded(fact) + "\n" for fact in some)
     OUT.flush()
 
 

@@ -36,8 +36,11 @@ const MORE: &str = "/etc/dnf/plugins/needs-restarting.d";
 /// Services named at most.
 const SERVICES: usize = 500;
 
-/// Whether a reboot is needed. A system in a directory cannot tell: it has not booted.
+/// Whether a reboot is needed. A system in a directory needs none: nothing of it runs.
 pub(super) fn reboot(root: &Root, installed: &[Installed]) -> RebootEvidence {
+    if !root.is_host() {
+        return RebootEvidence { needed: Some(false), evidence: Vec::new() };
+    }
     match booted(root) {
         Some(at) => reboot_since(at, installed, &more_names(root)),
         None => RebootEvidence::default(),
@@ -189,6 +192,13 @@ mod tests {
             advisories: Vec::new(),
             build_time: None,
         }
+    }
+
+    #[test]
+    fn a_system_in_a_directory_needs_no_reboot() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = reboot(&Root::at(dir.path()), &[]);
+        assert_eq!((found.needed, found.evidence.len()), (Some(false), 0));
     }
 
     #[test]

@@ -24,9 +24,12 @@ pub type Scanned = (Vec<Installed>, Vec<Candidate>, Vec<NativeUpgrade>);
 pub fn updateinfo(bytes: &[u8], cap: u64, wanted: &[Exact]) -> Result<Vec<(Exact, Advisory)>, String> {
     let wanted: HashSet<Nevra> = wanted.iter().map(nevra).collect();
     let mut found = Advisories::new();
-    updateinfo::read(metadata::unpack(bytes, cap)?, &wanted, &mut found)?;
+    updateinfo::read(metadata::unpack(bytes, cap)?, "fuzzed", &wanted, &mut found)?;
     let of = |n: Nevra, a: &Advisory| ((n.name, n.arch, n.version), a.clone());
-    Ok(found.into_iter().flat_map(|(n, list)| list.into_iter().map(move |a| of(n.clone(), &a))).collect())
+    Ok(found
+        .into_iter()
+        .flat_map(|(n, list)| list.into_iter().map(move |(_, a)| of(n.clone(), &a)))
+        .collect())
 }
 
 /// How many bytes a packed file has, of which at most `cap` are given out, and whether it was read to its end.

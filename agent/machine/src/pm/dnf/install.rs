@@ -15,10 +15,13 @@ use super::marks;
 use super::script::{Said, text};
 use super::transaction::{arguments, needs_root, nevra, one_line, pending, percent, run};
 use super::updateinfo::Nevra;
+use crate::exec::ExecError;
 use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
 
 /// Output kept for the record.
 const LOG: usize = 256 << 10;
+/// Lines of rpm and its scriptlets that are looked at, of one transaction.
+const LINES: usize = 100_000;
 
 pub(super) fn install(
     system: &System,
@@ -28,25 +31,30 @@ pub(super) fn install(
     needs_root("installing packages")?;
     let root = &system.root;
     let pending = pending(root, plan)?;
-    let mut run_ = Run { system, progress, report: InstallReport::default(), why: HashMap::new() };
+    let mut run_ =
+        Run { system, progress, report: InstallReport::default(), why: HashMap::new(), begun: false };
+    let mut broken = None;
     if !pending.is_empty() {
         (run_.progress)(Progress::Phase("Installing".into()));
         marks::note(root, &marks::dependencies(&pending))?;
         let done = run_.all(&pending);
-        marks::forget(root)?;
-        done?;
+        broken = run_.settled(&pending, done)?;
     }
-    let after = Database::read(root)?;
-    let Run { mut report, why, .. } = run_;
+    let Run { mut report, why, begun, .. } = run_;
+    // Without a judge everything counts as failed: nothing is claimed that was not seen.
+    let after = match Database::read(root) {
+        Err(e) if begun => Err(format!("what became of it is unknown: {e}")),
+        other => Ok(other?),
+    };
     for item in &plan.items {
         let key = nevra(item);
-        let result = if after.has(&key) {
-            OutcomeKind::Installed
-        } else {
-            let why = why.get(&key).cloned();
-            OutcomeKind::Failed {
-                why: why.unwrap_or_else(|| "rpm did not install it and names no reason".into()),
+        let result = match &after {
+            Ok(after) if after.has(&key) => OutcomeKind::Installed,
+            Ok(_) => {
+                let why = why.get(&key).or(broken.as_ref()).cloned();
+                OutcomeKind::Failed { why: or_no_reason(why.unwrap_or_default()) }
             }
+            Err(unknown) => OutcomeKind::Failed { why: unknown.clone() },
         };
         let target = Target { name: key.name, arch: key.arch, version: key.version };
         report.outcomes.push(Outcome { target, from: item.from.clone(), result });
@@ -61,9 +69,55 @@ struct Run<'a, 'p> {
     report: InstallReport,
     /// Why an item failed.
     why: HashMap<Nevra, String>,
+    /// A transaction was handed to rpm: from here on only the package database tells what happened.
+    begun: bool,
 }
 
 impl Run<'_, '_> {
+    /// What `all` came to. An error before anything was begun is one, and a transaction that is still running cannot
+    /// be judged; any other becomes the reason of what is not installed, since something may have changed.
+    fn settled(&mut self, pending: &[&Item], done: Result<(), PmError>) -> Result<Option<String>, PmError> {
+        let root = &self.system.root;
+        let new = marks::dependencies(pending);
+        match done {
+            Ok(()) => {
+                self.forget_marks();
+                Ok(None)
+            }
+            // It goes on: the note of its dependencies is for the repair that follows.
+            Err(e @ PmError::Exec(ExecError::Stuck { .. })) => Err(e),
+            Err(e) if !self.begun => {
+                marks::forget(root)?;
+                Err(e)
+            }
+            Err(e) => {
+                let words = e.to_string();
+                self.note(&words);
+                // Where it cannot be done now, the next repair finds the note.
+                match marks::restore(root, &new) {
+                    Ok(Ok(_)) => self.forget_marks(),
+                    Ok(Err(words)) => self.note(&words),
+                    Err(e) => self.note(&e.to_string()),
+                }
+                Ok(Some(words))
+            }
+        }
+    }
+
+    fn forget_marks(&mut self) {
+        if let Err(e) = marks::forget(&self.system.root) {
+            self.note(&e.to_string());
+        }
+    }
+
+    /// One more line of the log, which is bounded.
+    fn note(&mut self, line: &str) {
+        if self.report.log.len() + line.len() < LOG {
+            self.report.log.push_str(line);
+            self.report.log.push('\n');
+        }
+    }
+
     /// The whole plan; where something breaks, the rest without it.
     fn all(&mut self, pending: &[&Item]) -> Result<(), PmError> {
         let said = self.script("install", arguments(pending, |_| true)?)?;
@@ -93,17 +147,23 @@ impl Run<'_, '_> {
         if others.is_empty() || others.len() == missing.len() {
             return Ok(());
         }
-        match self.script("part", arguments(&others, |_| true)?) {
-            Ok(_) => Ok(()),
-            Err(PmError::NotThePlan { difference }) => {
-                for item in others {
-                    self.why
-                        .insert(nevra(item), format!("it depends on a package that failed: {difference}"));
-                }
-                Ok(())
-            }
-            Err(e) => Err(e),
+        let args = arguments(&others, |_| true)?;
+        self.part(args, &others, "it depends on a package that failed: ").map(drop)
+    }
+
+    /// Installs a part of the plan; what keeps it from beginning is the reason of its items, not an error.
+    fn part(&mut self, args: Vec<String>, items: &[&Item], differs: &str) -> Result<Option<Said>, PmError> {
+        let words = match self.script("part", args) {
+            Ok(said) => return Ok(Some(said)),
+            Err(e @ PmError::Exec(ExecError::Stuck { .. })) => return Err(e),
+            Err(PmError::NotThePlan { difference }) => format!("{differs}{difference}"),
+            Err(e) => format!("the attempt without what failed ended with: {e}"),
+        };
+        self.note(&words);
+        for item in items {
+            self.why.insert(nevra(item), words.clone());
         }
+        Ok(None)
     }
 
     /// Notes why each of these failed; returns those that nobody blames.
@@ -124,11 +184,12 @@ impl Run<'_, '_> {
     /// dnf forgets the reasons of a transaction in which something failed: what came in as a dependency would count
     /// as asked for by the administrator. What was there before keeps its mark.
     fn restore_marks(&mut self, pending: &[&Item]) -> Result<(), PmError> {
-        // The packages are installed: a wrong mark must not hide that.
-        if let Err(words) = marks::restore(&self.system.root, &marks::dependencies(pending))? {
-            self.report.log.push_str(&format!("{words}\n"));
+        match marks::restore(&self.system.root, &marks::dependencies(pending))? {
+            Ok(_) => Ok(()),
+            Err(tool_says) => {
+                Err(PmError::Failed { what: "marking what came in as a dependency".into(), tool_says })
+            }
         }
-        Ok(())
     }
 
     /// Bisects with rpm's test transactions, which change nothing, then installs what passes together.
@@ -173,15 +234,8 @@ impl Run<'_, '_> {
         }
         let wanted: HashSet<Nevra> = good.iter().map(|i| nevra(i)).collect();
         let list: Vec<&Item> = missing.iter().copied().filter(|i| !bad.contains(&nevra(i))).collect();
-        let said = match self.script("part", arguments(&list, |i| wanted.contains(&nevra(i)))?) {
-            Err(PmError::NotThePlan { difference }) => {
-                for item in good {
-                    self.why.insert(nevra(item), difference.clone());
-                }
-                return Ok(());
-            }
-            other => other?,
-        };
+        let args = arguments(&list, |i| wanted.contains(&nevra(i)))?;
+        let Some(said) = self.part(args, &good, "")? else { return Ok(()) };
         let left = self.missing(&good)?;
         if left.is_empty() || left.len() == good.len() {
             self.blame(&left, &said);
@@ -208,37 +262,39 @@ impl Run<'_, '_> {
 
     fn script(&mut self, mode: &'static str, args: Vec<String>) -> Result<Said, PmError> {
         let what = if mode == "test" { "testing with dnf's Python" } else { "installing with dnf's Python" };
-        let progress = &mut *self.progress;
+        let (progress, begun) = (&mut *self.progress, &mut self.begun);
+        let mut lines = Vec::new();
         let said = run(self.system, what, mode, args, |fact| {
+            match text(fact, "fact").as_str() {
+                "begin" if mode != "test" => *begun = true,
+                "rpm" if lines.len() < LINES => lines.push(text(fact, "line")),
+                _ => {}
+            }
             if mode != "test" && text(fact, "fact") == "progress" {
                 progress(Progress::Package { name: text(fact, "name"), what: text(fact, "what") });
                 let number = |f: &str| fact.get(f).and_then(Value::as_u64).unwrap_or_default();
                 progress(Progress::Percent(percent(number("done"), number("total"))));
             }
-        })?;
-        self.record(mode, &said);
+        });
+        // Also of a script that did not come to its end.
+        self.record(mode, &lines);
+        let said = said?;
+        said.words.lines().for_each(|l| self.note(l));
         said.typed::<Value>(what, "end")?;
         Ok(said)
     }
 
-    /// Keeps the words, bounded, and the configuration files that were left alone.
-    fn record(&mut self, mode: &str, said: &Said) {
-        let mut add = |line: &str| {
-            if self.report.log.len() + line.len() < LOG {
-                self.report.log.push_str(line);
-                self.report.log.push('\n');
-            }
-        };
-        for line in rpm_lines(said) {
-            add(&line);
+    /// Keeps rpm's words, bounded, and the configuration files that were left alone.
+    fn record(&mut self, mode: &str, lines: &[String]) {
+        for line in lines {
+            self.note(line);
             if mode != "test"
-                && let Some(path) = kept_conffile(&line)
+                && let Some(path) = kept_conffile(line)
                 && !self.report.kept_conffiles.contains(&path)
             {
                 self.report.kept_conffiles.push(path);
             }
         }
-        said.words.lines().for_each(add);
     }
 }
 

@@ -4,12 +4,12 @@
 //! power: then a dependency would count as asked for by the administrator, and never be cleaned up. So the new
 //! dependencies are noted beside our records before the transaction, and marked again after one that did not end well.
 
-use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use patchflock_baselines::plan::{Item, Role};
 
 use super::database::Database;
+use super::records;
 use super::script::decisive;
 use super::transaction::nevra;
 use super::updateinfo::Nevra;
@@ -18,7 +18,6 @@ use crate::host::read_bytes;
 use crate::pm::PmError;
 use crate::root::Root;
 
-const DIR: &str = "/var/lib/patchflock";
 const FILE: &str = "/var/lib/patchflock/dnf-dependencies.json";
 
 /// The packages that these items bring in newly because something needs them.
@@ -32,18 +31,10 @@ pub(super) fn note(root: &Root, new: &[Nevra]) -> Result<(), PmError> {
     if new.is_empty() {
         return Ok(());
     }
-    let path = root.path(FILE);
     let list: Vec<[&str; 3]> = new.iter().map(|n| [&*n.name, &*n.arch, &*n.version]).collect();
-    let write = || -> std::io::Result<()> {
-        let dir = root.path(DIR);
-        std::fs::create_dir_all(&dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(&dir)?;
-        file.write_all(&serde_json::to_vec(&list)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().map_err(|source| PmError::Read { path: path.clone(), source })
+    let bytes =
+        serde_json::to_vec(&list).map_err(|e| PmError::Read { path: root.path(FILE), source: e.into() })?;
+    records::write(root, FILE, &bytes, 0o600)
 }
 
 /// What an interrupted run noted; a damaged note is as good as none.
@@ -55,11 +46,7 @@ pub(super) fn noted(root: &Root) -> Vec<Nevra> {
 
 /// The transaction ended, or its marks are restored.
 pub(super) fn forget(root: &Root) -> Result<(), PmError> {
-    let path = root.path(FILE);
-    match std::fs::remove_file(&path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => Err(PmError::Read { path, source }),
-        _ => Ok(()),
-    }
+    records::remove(root, FILE)
 }
 
 /// Marks those that are installed; `Err` inside: dnf's words, where it would not.

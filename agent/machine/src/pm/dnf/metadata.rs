@@ -52,9 +52,10 @@ pub(crate) fn repomd(root: &Root, cache: &str) -> Result<Repomd, String> {
     parse_repomd(&bytes).map_err(|e| format!("{path}: {e}"))
 }
 
-/// Adds the advisories of one cached repository.
+/// Adds the advisories of one cached repository, `source`.
 pub(crate) fn advisories(
     root: &Root,
+    source: &str,
     cache: &str,
     repomd: &Repomd,
     wanted: &HashSet<Nevra>,
@@ -73,7 +74,7 @@ pub(crate) fn advisories(
         }
     }
     unpack(&bytes, UNPACKED)
-        .and_then(|reader| updateinfo::read(reader, wanted, out))
+        .and_then(|reader| updateinfo::read(reader, source, wanted, out))
         .map_err(|e| format!("{path}: {e}"))
 }
 

@@ -10,14 +10,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::System;
 use super::script::{REFRESH, Script, text};
 use super::transaction::one_line;
+use super::{System, records};
 use crate::host::{modified, read_bytes};
 use crate::pm::{OnProgress, PmError, Progress, RefreshReport};
 use crate::root::Root;
 
-const DIR: &str = "/var/cache/patchflock";
 const FILE: &str = "/var/cache/patchflock/dnf-refresh.json";
 
 /// One repository that could not be refreshed.
@@ -55,26 +54,13 @@ pub(super) fn refresh(system: &System, progress: OnProgress<'_>) -> Result<Refre
 }
 
 fn remember(root: &Root, failed: &[(String, String)]) -> Result<(), PmError> {
-    let path = root.path(FILE);
-    let write = || -> std::io::Result<()> {
-        if failed.is_empty() {
-            return match std::fs::remove_file(&path) {
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                other => other,
-            };
-        }
-        let dir = root.path(DIR);
-        std::fs::create_dir_all(&dir)?;
-        let file = tempfile::Builder::new().permissions(world_readable()).tempfile_in(&dir)?;
-        serde_json::to_writer(&file, &Record { failed: failed.to_vec() })?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().map_err(|source| PmError::Read { path: path.clone(), source })
-}
-
-fn world_readable() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+    if failed.is_empty() {
+        return records::remove(root, FILE);
+    }
+    let bytes = serde_json::to_vec(&Record { failed: failed.to_vec() })
+        .map_err(|e| PmError::Read { path: root.path(FILE), source: e.into() })?;
+    // An ordinary user's scan reads it.
+    records::write(root, FILE, &bytes, 0o644)
 }
 
 /// Failures of the last refresh by repository; the caller compares the time with that of the metadata, since dnf
@@ -106,7 +92,7 @@ mod tests {
     fn a_damaged_record_is_as_good_as_none() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::at(dir.path());
-        std::fs::create_dir_all(root.path(DIR)).unwrap();
+        std::fs::create_dir_all(root.path("/var/cache/patchflock")).unwrap();
         std::fs::write(root.path(FILE), b"{\"failed\": 7").unwrap();
         assert!(last_failures(&root).is_empty());
     }

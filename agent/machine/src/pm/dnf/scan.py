@@ -1,5 +1,28 @@
 # What is installed, what is offered, and what dnf itself would do; from the cache, changes nothing.
 import gc
+import rpm
+
+
+def origin(base, repo, packages):
+    """Who is behind a repository: equal for those of one vendor, different for everyone else's.
+
+    The package that owns its file, else the keys that its packages are checked with, else itself. Only package
+    names stand alone: they contain no blank, so that no repository can call itself like one. What stands in dnf.conf
+    says nothing about where it came from."""
+    path = getattr(repo, "repofile", None) or base.conf.config_file_path
+    if path != base.conf.config_file_path:
+        if path not in packages:
+            packages[path] = sorted(text(h["name"]) for h in rpm.TransactionSet().dbMatch("basenames", path))
+        if packages[path]:
+            return packages[path][0]
+    if repo.gpgcheck and repo.gpgkey:
+        return "gpgkey " + " ".join(sorted(set(repo.gpgkey)))
+    return "repository " + repo.id
+
+
+def text(name):
+    """RHEL 8's rpm gives bytes in some versions."""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def excluded_by(base, pool):
@@ -62,8 +85,9 @@ def scan():
     without_logs(base.conf)
     enabled = list(base.repos.iter_enabled())
     failed = loaded(base)
+    packages = {}
     for r in enabled:
-        say(fact="source", id=r.id, name=r.name, cache=r._repo.getCachedir(), failed=failed.get(r.id))
+        say(fact="source", id=r.id, name=r.name, origin=origin(base, r, packages), cache=r._repo.getCachedir(), failed=failed.get(r.id))
 
     installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
     present = sorted(installed)

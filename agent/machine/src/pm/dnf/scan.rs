@@ -57,6 +57,9 @@ pub(super) struct Raw {
 struct RawSource {
     id: String,
     name: String,
+    /// Who is behind it; the script says how it is found. Without any it stands for itself.
+    #[serde(default)]
+    origin: String,
     cache: String,
     failed: Option<String>,
 }
@@ -230,13 +233,15 @@ fn source(
         (Some(words), _, _) => Some(format!("{words}; {next}")),
         (_, Err(e), _) => Some(format!("{e}; {next}")),
         (_, _, Some(failure)) => Some(format!("the last refresh failed: {}", failure.why)),
-        (None, Ok(repomd), None) => metadata::advisories(root, &raw.cache, repomd, wanted, advisories)
-            .err()
-            .map(|e| format!("{e}; {next}")),
+        (None, Ok(repomd), None) => {
+            metadata::advisories(root, &raw.id, &raw.cache, repomd, wanted, advisories)
+                .err()
+                .map(|e| format!("{e}; {next}"))
+        }
     };
     Source {
         id: raw.id.clone(),
-        origin: String::new(),
+        origin: if raw.origin.is_empty() { format!("repository {}", raw.id) } else { raw.origin.clone() },
         label: raw.name.clone(),
         codename: String::new(),
         suite: String::new(),
@@ -257,8 +262,8 @@ fn installed(raw: Vec<RawInstalled>, advisories: &Advisories) -> Vec<Installed> 
             auto: p.auto,
             installed_at: time(p.installed),
             broken: p.broken,
+            advisories: of(advisories, &p.name, &p.arch, &p.version, &p.sources),
             sources: p.sources,
-            advisories: of(advisories, &p.name, &p.arch, &p.version),
             build_time: time(p.built),
             name: p.name,
             arch: p.arch,
@@ -288,10 +293,6 @@ fn candidates(mut raw: Vec<RawCandidate>, advisories: &Advisories, all_security:
             }
             continue;
         }
-        let advisories = of(advisories, &p.name, &p.arch, &p.version);
-        let is_security = |a: &Advisory| {
-            all_security || a.classification.as_deref().is_some_and(|c| c.eq_ignore_ascii_case("security"))
-        };
         out.push(Candidate {
             name: p.name,
             arch: p.arch,
@@ -299,13 +300,13 @@ fn candidates(mut raw: Vec<RawCandidate>, advisories: &Advisories, all_security:
             version: p.version,
             title: (!p.replaces.is_empty()).then(|| format!("replaces {}", p.replaces.join(", "))),
             sources: vec![p.source],
-            security: advisories.iter().any(is_security),
+            security: false,
             section: None,
             priority: None,
             product: None,
             product_family: None,
             patch_set: None,
-            advisories,
+            advisories: Vec::new(),
             aliases: Vec::new(),
             packages: Vec::new(),
             build_time: time(p.built),
@@ -316,6 +317,14 @@ fn candidates(mut raw: Vec<RawCandidate>, advisories: &Advisories, all_security:
             size: u64::try_from(p.size).ok().filter(|s| *s > 0),
         });
     }
+    // Only now it is known who offers each.
+    for c in &mut out {
+        let is_security = |a: &Advisory| {
+            all_security || a.classification.as_deref().is_some_and(|c| c.eq_ignore_ascii_case("security"))
+        };
+        c.advisories = of(advisories, &c.name, &c.arch, &c.version, &c.sources);
+        c.security = c.advisories.iter().any(is_security);
+    }
     out
 }
 
@@ -325,10 +334,19 @@ fn native(raw: Vec<RawNative>) -> Vec<NativeUpgrade> {
         .collect()
 }
 
-fn of(advisories: &Advisories, name: &str, arch: &str, version: &str) -> Vec<Advisory> {
+/// The notices about one version by the repositories that offer it: a third party's say nothing about the vendor's
+/// package. Two that share an id and differ are both kept. What is installed and offered nowhere any more is judged by
+/// all that is said about it.
+fn of(advisories: &Advisories, name: &str, arch: &str, version: &str, sources: &[String]) -> Vec<Advisory> {
     let key = Nevra { name: name.into(), arch: arch.into(), version: version.into() };
-    let mut list: Vec<Advisory> =
-        advisories.get(&key).into_iter().flatten().map(|a| Advisory::clone(a)).collect();
+    let known = advisories.get(&key).into_iter().flatten();
+    let counts = |of: &str| sources.is_empty() || sources.iter().any(|s| s == of);
+    let mut list: Vec<Advisory> = Vec::new();
+    for (_, advisory) in known.filter(|(of, _)| counts(of)) {
+        if !list.contains(advisory) {
+            list.push(Advisory::clone(advisory));
+        }
+    }
     list.sort_by(|a, b| a.id.cmp(&b.id));
     list
 }

@@ -72,7 +72,6 @@ def resolved(base, wanted):
         base._goal.install(select=selector(base, packages), optional=False)
     base.resolve(allow_erasing=False)
     installed = base.sack.query(flags=hawkey.IGNORE_EXCLUDES).installed().apply()
-    beside = set(base._get_installonly_query(installed))
     changes = {}
     for item in base.transaction or ():
         if item.action not in GAIN + LOSE:
@@ -82,8 +81,7 @@ def resolved(base, wanted):
             # For a kernel, which goes in beside the old one, the newest that is there.
             olds = sorted(installed.filter(name=p.name, arch=p.arch)) or sorted(installed.filter(name=p.name))
             changes[(p.name, p.arch, p.evr)] = olds[-1].evr if olds else None
-        elif p not in beside:
-            # The oldest kernel goes by the administrator's installonly_limit: upkeep, not a change that a plan names.
+        else:
             changes[(p.name, p.arch, None)] = p.evr
     return changes
 
@@ -190,18 +188,17 @@ def free_rpm_lock():
             time.sleep(0.5)
 
 
-def signed(base, packages, import_keys):
-    """Checks signatures as the configuration says (gpgcheck); missing keys of gpgkey= are imported as dnf -y does."""
+def signed(base, packages):
+    """Checks signatures as the configuration says (gpgcheck). Unlike dnf -y it imports no key: whom this machine trusts
+    is for its administrator to say."""
     bad = []
     for p in packages:
         result, words = base.package_signature_check(p)
-        if result == 1 and import_keys:
-            try:
-                base.package_import_key(p, lambda *ask: True)
-                result, words = base.package_signature_check(p)
-            except (dnf.exceptions.Error, ValueError) as e:
-                result, words = 2, str(e)
-        if result == 2 or (result and import_keys):
+        if result == 1:
+            keys = [k[7:] if k.startswith("file://") else k for k in p.repo.gpgkey]
+            words = "the key of repository %s is not imported; check it and run: %s" % (
+                p.repo.id, ", or ".join("rpm --import " + k for k in keys))
+        if result:
             bad.append("%s: %s" % (p, words))
     if bad:
         say(fact="failed", why="signature check failed: " + "; ".join(bad))
@@ -247,7 +244,7 @@ def fetch(base):
     exact(base)
     base.conf.cacheonly = False
     patiently(lambda: base.download_packages(base.transaction.install_set, Meter()))
-    signed(base, base.transaction.install_set, import_keys=False)
+    signed(base, base.transaction.install_set)
     base.close()
     say(fact="end")
 
@@ -260,7 +257,7 @@ def install(base):
         say(fact="failed", why="not everything is in the cache, fetch again: %s" % e)
         sys.exit(0)
     unchanged_since(BEFORE)
-    signed(base, base.transaction.install_set, import_keys=MODE != "test")
+    signed(base, base.transaction.install_set)
     free_rpm_lock()
     base.args = ["patchflock", "install"]
     if MODE == "test":
@@ -268,11 +265,12 @@ def install(base):
     say(fact="begin")
     try:
         base.do_transaction(Display())
-    except dnf.exceptions.Error as e:
+    except Exception as e:
         # Before rpm began (test of the transaction) or after: the package database tells.
-        say(fact="error", why=str(e))
+        say(fact="error", why=str(e) or type(e).__name__)
     if MODE != "test":
-        base.close()
+        with contextlib.suppress(Exception):
+            base.close()
     say(fact="end")
 
 
@@ -308,6 +306,8 @@ def repair(base):
 def main():
     global BEFORE
     base = configured(cacheonly=True)
+    # No old kernel goes by the way: nothing is removed that the plan does not name. dnf itself takes it with its next one.
+    base.conf.installonly_limit = 0
     BEFORE = exclusively(base) if MODE in ("test", "install", "part", "repair") else None
     failed = loaded(base)
     for i, words in failed.items():

@@ -31,8 +31,8 @@ pub(crate) struct Nevra {
     pub(crate) version: String,
 }
 
-/// Advisories by version.
-pub(crate) type Advisories = HashMap<Nevra, Vec<Arc<Advisory>>>;
+/// Notices by version, with the repository that says so: what a repository says counts only for what it offers.
+pub(crate) type Advisories = HashMap<Nevra, Vec<(Arc<str>, Arc<Advisory>)>>;
 
 #[derive(Default)]
 struct Notice {
@@ -54,8 +54,14 @@ struct Draft {
     reboot: bool,
 }
 
-/// Reads one updateinfo.xml and adds what it says about `wanted` versions.
-pub(crate) fn read(input: impl BufRead, wanted: &HashSet<Nevra>, out: &mut Advisories) -> Result<(), String> {
+/// Reads one updateinfo.xml, of the repository `source`, and adds what it says about `wanted` versions.
+pub(crate) fn read(
+    input: impl BufRead,
+    source: &str,
+    wanted: &HashSet<Nevra>,
+    out: &mut Advisories,
+) -> Result<(), String> {
+    let source: Arc<str> = source.into();
     let mut reader = Reader::from_reader(input);
     reader.config_mut().expand_empty_elements = true;
     let mut buffer = Vec::new();
@@ -107,7 +113,7 @@ pub(crate) fn read(input: impl BufRead, wanted: &HashSet<Nevra>, out: &mut Advis
                 match (path.len(), tag.as_str(), &mut notice) {
                     (1, "update", _) => {
                         if let Some(done) = notice.take() {
-                            finished(done, out).map_err(|e| format!("byte {at}: {e}"))?;
+                            finished(done, &source, out).map_err(|e| format!("byte {at}: {e}"))?;
                         }
                     }
                     (2, "id", Some(n)) => n.advisory.id = text.trim().to_owned(),
@@ -184,7 +190,7 @@ pub(crate) fn evr(epoch: &str, version: &str, release: &str) -> String {
     }
 }
 
-fn finished(notice: Notice, out: &mut Advisories) -> Result<(), String> {
+fn finished(notice: Notice, source: &Arc<str>, out: &mut Advisories) -> Result<(), String> {
     let raw = notice.advisory;
     // A notice without an id cannot be named in a decision; a notice about other versions is not ours.
     if raw.id.is_empty() || notice.packages.is_empty() {
@@ -204,14 +210,17 @@ fn finished(notice: Notice, out: &mut Advisories) -> Result<(), String> {
     });
     for nevra in notice.packages {
         let list = out.entry(nevra).or_default();
-        // The same notice comes once per repository and, on some vendors, once per collection.
-        if !list.iter().any(|a| a.id == advisory.id) {
-            if list.len() == NOTICES {
-                let id = &advisory.id;
-                return Err(format!("{id} is one of more than {NOTICES} notices about the same version"));
-            }
-            list.push(Arc::clone(&advisory));
+        let own = list.iter().filter(|(of, _)| of == source);
+        // Some vendors repeat a notice for each collection. One that says something else is another one, whatever
+        // its id: it must not hide the first, nor be hidden by it.
+        if own.clone().any(|(_, a)| *a == advisory) {
+            continue;
         }
+        if own.count() == NOTICES {
+            let id = &advisory.id;
+            return Err(format!("{id} is one of more than {NOTICES} notices about the same version"));
+        }
+        list.push((Arc::clone(source), Arc::clone(&advisory)));
     }
     Ok(())
 }
@@ -277,7 +286,7 @@ mod tests {
 
     fn parse(bytes: &[u8]) -> Result<Advisories, String> {
         let mut out = Advisories::new();
-        read(bytes, &wanted(), &mut out).map(|()| out)
+        read(bytes, "base", &wanted(), &mut out).map(|()| out)
     }
 
     #[test]
@@ -285,7 +294,8 @@ mod tests {
         let out = parse(LAB).unwrap();
         assert_eq!(out.len(), 2);
         assert!(!out.contains_key(&nevra("alpha", "1.2-1")));
-        let a = &out[&nevra("alpha", "1.1-1")][0];
+        let (source, a) = &out[&nevra("alpha", "1.1-1")][0];
+        assert_eq!(&**source, "base");
         assert_eq!(a.id, "RLSA-2024:0001");
         assert_eq!(a.classification.as_deref(), Some("security"));
         assert_eq!(a.severity.as_deref(), Some("Important"));
@@ -296,7 +306,7 @@ mod tests {
             (&["CVE-2024-1".into()][..], &["123".into()][..])
         );
         assert!(a.reboot_suggested);
-        let b = &out[&nevra("gamma", "2:1.1-1")][0];
+        let (_, b) = &out[&nevra("gamma", "2:1.1-1")][0];
         assert_eq!((b.severity.as_deref(), b.reboot_suggested), (None, false));
         assert_eq!(b.issued.unwrap().timestamp(), 1_706_780_000);
     }
@@ -333,7 +343,7 @@ mod tests {
             )
         };
         let out = parse(file("a &amp; b&#33;").as_bytes()).unwrap();
-        assert_eq!(out[&nevra("alpha", "1.1-1")][0].title.as_deref(), Some("a & b!"));
+        assert_eq!(out[&nevra("alpha", "1.1-1")][0].1.title.as_deref(), Some("a & b!"));
         assert!(parse(file("&bomb;").as_bytes()).is_err());
         let bomb = format!("<!DOCTYPE x [<!ENTITY bomb 'x'>]>{}", file("&bomb;"));
         assert!(parse(bomb.as_bytes()).is_err());

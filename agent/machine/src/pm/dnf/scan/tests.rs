@@ -41,6 +41,7 @@ fn a_captured_scan_becomes_packages_with_their_advisories() {
     let scan = captured(&root);
     assert_eq!(scan.package_manager, "dnf 4.14.0");
     assert_eq!(scan.sources[0].state, SourceState::Readable);
+    assert_eq!(scan.sources[0].origin, "rocky-repos");
     assert_eq!(scan.sources[0].metadata_date.unwrap().timestamp(), 1_795_523_024);
     let alpha = scan.installed.iter().find(|p| p.name == "alpha").unwrap();
     assert_eq!((alpha.version.as_str(), alpha.advisories[0].id.as_str()), ("1.1-1", "RLSA-2024:0001"));
@@ -85,6 +86,44 @@ fn a_version_from_two_repositories_is_one_candidate_held_only_if_both_are() {
     let both = vec![free("base", Some("dnf versionlock")), free("other", None)];
     let found = candidates(both, &Advisories::new(), false);
     assert_eq!((found.len(), found[0].sources.len(), found[0].held.as_deref()), (1, 2, None));
+}
+
+#[test]
+fn a_notice_counts_only_for_what_its_repository_offers_and_hides_no_other_with_its_id() {
+    let notice = |kind: &str| {
+        format!(
+            "<updates><update type='{kind}'><id>RHSA-2026:1</id><pkglist><collection>\
+             <package name='tool' version='1.1' release='1' arch='noarch'/></collection></pkglist></update></updates>"
+        )
+    };
+    let key = Nevra { name: "tool".into(), arch: "noarch".into(), version: "1.1-1".into() };
+    let mut known = Advisories::new();
+    for (source, kind) in [("first", "bugfix"), ("vendor", "security"), ("mirror", "security")] {
+        let text = notice(kind);
+        super::super::updateinfo::read(text.as_bytes(), source, &[key.clone()].into(), &mut known).unwrap();
+    }
+    let kinds = |sources: &[&str]| {
+        let offer = |source: &&str| RawCandidate {
+            name: "tool".into(),
+            arch: "noarch".into(),
+            version: "1.1-1".into(),
+            from: "1.0-1".into(),
+            built: 1,
+            size: 1,
+            source: (*source).into(),
+            held: None,
+            replaces: Vec::new(),
+        };
+        let found = candidates(sources.iter().map(offer).collect(), &known, false).remove(0);
+        let kinds: Vec<String> = found.advisories.into_iter().filter_map(|a| a.classification).collect();
+        (kinds.join(" "), found.security)
+    };
+    assert_eq!(kinds(&["vendor"]), ("security".into(), true), "the first repository has no say");
+    assert_eq!(kinds(&["vendor", "mirror"]), ("security".into(), true), "the same is said once");
+    assert_eq!(kinds(&["first"]), ("bugfix".into(), false));
+    assert_eq!(kinds(&["first", "vendor"]), ("bugfix security".into(), true), "both are kept");
+    assert_eq!(kinds(&["other"]), (String::new(), false));
+    assert_eq!(of(&known, "tool", "noarch", "1.1-1", &[]).len(), 2, "installed, and offered by none");
 }
 
 #[test]
