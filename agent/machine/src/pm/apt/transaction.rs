@@ -171,13 +171,16 @@ pub(super) fn supply(preferences: &Preferences) -> Result<Supply, PmError> {
     }
 }
 
+/// Whether a step is what the item asks for: name, architecture and version.
+pub(super) fn same(step: &Step, item: &Item, status: &Status) -> bool {
+    step.name == item.name
+        && status.same_arch(step.arch.as_deref().unwrap_or(&status.native_arch), &item.arch)
+        && step.to.as_deref() == Some(&item.to)
+}
+
 /// Compares what apt would do with the items. The first error in words, `None` when both are the same.
 pub(super) fn difference(steps: &[Step], items: &[&Item], status: &Status) -> Option<String> {
-    let same = |step: &Step, item: &Item| {
-        step.name == item.name
-            && status.same_arch(step.arch.as_deref().unwrap_or(&status.native_arch), &item.arch)
-            && step.to.as_deref() == Some(&item.to)
-    };
+    let same = |step: &Step, item: &Item| same(step, item, status);
     let mut found = Vec::new();
     for step in steps.iter().filter(|s| !items.iter().any(|i| same(s, i))) {
         found.push(match &step.to {
