@@ -323,3 +323,39 @@ fn what_a_kill_in_the_middle_leaves_is_repaired_by_the_next_run() {
     assert!(report.outcomes.iter().all(|o| o.result == OutcomeKind::Installed), "{report:?}");
     debian.root.ok("test -z \"$(dpkg --audit)\" && apt-get check").unwrap();
 }
+
+/// What a loss of power in the middle of unpacking leaves of `beta` in dpkg's status.
+fn half_installed(debian: &Debian) {
+    let edit = "sed -i '/^Package: beta$/,/^$/ s/^Status: .*/Status: install reinstreq half-installed/'";
+    debian.root.ok(&format!("{edit} /var/lib/dpkg/status")).unwrap();
+}
+
+#[test]
+fn a_half_unpacked_package_is_unpacked_again_in_its_own_version_never_in_a_newer_one() {
+    let mut debian = Debian::new().unwrap();
+    let state =
+        |debian: &Debian| debian.root.ok("dpkg-query -W -f '${db:Status-Status} ${Version}' beta").unwrap();
+    // From the repository, the cache being empty.
+    debian.root.ok("apt-get clean").unwrap();
+    half_installed(&debian);
+    let repaired = debian.apt.repair().unwrap().unwrap();
+    assert!(repaired.ends_with("everything is configured now"), "{repaired}");
+    assert_eq!(state(&debian), "installed 1.0-1");
+    // The repository has only the new one any more: from the cache.
+    let cached = debian.root.at("/var/cache/apt/archives/beta_1.0-1_all.deb");
+    debian.root.ok("cd /var/cache/apt/archives && apt-get download beta=1.0-1").unwrap();
+    assert!(cached.exists());
+    debian.repo.withdraw("beta", OLD, "bookworm").unwrap();
+    debian.repo.publish().unwrap();
+    debian.root.ok("apt-get update").unwrap();
+    half_installed(&debian);
+    let repaired = debian.apt.repair().unwrap().unwrap();
+    assert!(repaired.ends_with("everything is configured now"), "{repaired}");
+    assert_eq!(state(&debian), "installed 1.0-1");
+    // Nowhere: it is left, and said so.
+    debian.root.ok("apt-get clean").unwrap();
+    half_installed(&debian);
+    let repaired = debian.apt.repair().unwrap().unwrap();
+    assert!(repaired.contains("still not right: beta 1.0-1 half-installed"), "{repaired}");
+    assert_eq!(state(&debian), "half-installed 1.0-1");
+}

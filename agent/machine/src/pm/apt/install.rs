@@ -375,7 +375,13 @@ pub(super) fn quiet(command: Command) -> Command {
 }
 
 /// The package file of a version in the cache, as that system sees it. apt writes `:` as `%3a` in file names.
-fn old_file(root: &Root, archives: &Path, name: &str, version: &str, arch: &str) -> Option<String> {
+pub(super) fn old_file(
+    root: &Root,
+    archives: &Path,
+    name: &str,
+    version: &str,
+    arch: &str,
+) -> Option<String> {
     let version = version.replace(':', "%3a");
     // The architecture may have changed between the versions.
     let arches: BTreeSet<&str> = [arch, "all"].into();
