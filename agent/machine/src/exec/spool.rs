@@ -16,11 +16,16 @@ use rustix::fs::{FallocateFlags, OFlags, fallocate, fcntl_getfl, fcntl_setfl};
 /// Read so much, the file system gets it back.
 const GIVE_BACK: u64 = 1 << 20;
 
+/// Bytes by which a place in the file is known again.
+const MARK: usize = 64;
+
 /// One stream of the child, read while it is written.
 pub(super) struct Spool {
     file: File,
     /// Bytes read.
     at: u64,
+    /// The last of them: by these it is seen that a script has begun the file anew (`> /dev/stderr`).
+    last: Vec<u8>,
     given_back: u64,
 }
 
@@ -30,7 +35,7 @@ impl Spool {
         let file = tempfile::tempfile_in("/var/tmp").or_else(|_| tempfile::tempfile())?;
         // Whoever opens /dev/stderr anew, as scripts do, must not be written over by the others.
         fcntl_setfl(&file, fcntl_getfl(&file)? | OFlags::APPEND)?;
-        Ok(Self { file, at: 0, given_back: 0 })
+        Ok(Self { file, at: 0, last: Vec::new(), given_back: 0 })
     }
 
     /// The end for the child.
@@ -40,9 +45,9 @@ impl Spool {
 
     /// Passes on what has been written since the last time.
     pub(super) fn read(&mut self, block: &mut [u8], mut take: impl FnMut(&[u8])) {
-        // `> /dev/stderr` in a script begins the file anew.
-        if self.file.metadata().is_ok_and(|m| m.len() < self.at) {
+        if self.begun_anew() {
             (self.at, self.given_back) = (0, 0);
+            self.last.clear();
         }
         loop {
             match self.file.read_at(block, self.at) {
@@ -50,16 +55,30 @@ impl Spool {
                 // What cannot be read now may be later, and the child's end is noticed without it.
                 Ok(0) | Err(_) => return,
                 Ok(n) => {
+                    let piece = block.get(..n).unwrap_or_default();
                     self.at += n as u64;
-                    take(block.get(..n).unwrap_or_default());
+                    self.last.extend_from_slice(piece.get(n.saturating_sub(MARK)..).unwrap_or(piece));
+                    self.last.drain(..self.last.len().saturating_sub(MARK));
+                    take(piece);
                     if self.at - self.given_back >= GIVE_BACK {
                         let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
                         // Not every file system can.
-                        fallocate(&self.file, how, 0, self.at).ok();
+                        fallocate(&self.file, how, 0, self.at - self.last.len() as u64).ok();
                         self.given_back = self.at;
                     }
                 }
             }
+        }
+    }
+
+    /// What was read is not there any more. It may have grown past the old place in the meantime, so the length
+    /// alone does not tell.
+    fn begun_anew(&self) -> bool {
+        let mut now = vec![0; self.last.len()];
+        let place = self.at - self.last.len() as u64;
+        match self.file.read_exact_at(&mut now, place) {
+            Ok(()) => now != self.last,
+            Err(e) => e.kind() == io::ErrorKind::UnexpectedEof,
         }
     }
 }
