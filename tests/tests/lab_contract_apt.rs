@@ -199,10 +199,28 @@ fn a_source_that_fails_to_refresh_is_named_and_unreadable_until_it_works() {
     assert_eq!(names, [SECURITY], "{report:?}");
     let (state, _) = debian.state_of(SECURITY);
     assert!(unreadable(&state, "the last refresh failed"), "{state:?}");
+    // Another process knows it as well.
+    let another = Apt::new(debian.root.root()).scan().unwrap();
+    let source = another.sources.iter().find(|s| s.id == SECURITY).unwrap();
+    assert!(unreadable(&source.state, "the last refresh failed"), "{source:?}");
     assert_eq!(debian.state_of("Debian/bookworm/main").0, SourceState::Readable);
     debian.server.heal();
     assert_eq!(debian.apt.refresh(&mut quiet).unwrap().failed, []);
     assert_eq!(debian.state_of(SECURITY), (SourceState::Readable, true));
+}
+
+#[test]
+fn a_failure_of_no_source_in_particular_is_told_until_a_refresh_succeeds() {
+    let debian = Debian::new().unwrap();
+    let hook = "/etc/apt/apt.conf.d/95hook";
+    debian.root.write(hook, "APT::Update::Pre-Invoke { \"exit 1\"; };\n").unwrap();
+    let report = debian.apt.refresh(&mut quiet).unwrap();
+    assert_eq!(report.failed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["apt"], "{report:?}");
+    let (state, _) = debian.state_of("apt");
+    assert!(unreadable(&state, "the last refresh failed"), "{state:?}");
+    std::fs::remove_file(debian.root.at(hook)).unwrap();
+    assert_eq!(debian.apt.refresh(&mut quiet).unwrap().failed, []);
+    assert!(debian.apt.scan().unwrap().sources.iter().all(|s| s.id != "apt"));
 }
 
 #[test]
