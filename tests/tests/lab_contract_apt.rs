@@ -199,10 +199,28 @@ fn a_source_that_fails_to_refresh_is_named_and_unreadable_until_it_works() {
     assert_eq!(names, [SECURITY], "{report:?}");
     let (state, _) = debian.state_of(SECURITY);
     assert!(unreadable(&state, "the last refresh failed"), "{state:?}");
+    // Another process knows it as well.
+    let another = Apt::new(debian.root.root()).scan().unwrap();
+    let source = another.sources.iter().find(|s| s.id == SECURITY).unwrap();
+    assert!(unreadable(&source.state, "the last refresh failed"), "{source:?}");
     assert_eq!(debian.state_of("Debian/bookworm/main").0, SourceState::Readable);
     debian.server.heal();
     assert_eq!(debian.apt.refresh(&mut quiet).unwrap().failed, []);
     assert_eq!(debian.state_of(SECURITY), (SourceState::Readable, true));
+}
+
+#[test]
+fn a_failure_of_no_source_in_particular_is_told_until_a_refresh_succeeds() {
+    let debian = Debian::new().unwrap();
+    let hook = "/etc/apt/apt.conf.d/95hook";
+    debian.root.write(hook, "APT::Update::Pre-Invoke { \"exit 1\"; };\n").unwrap();
+    let report = debian.apt.refresh(&mut quiet).unwrap();
+    assert_eq!(report.failed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["apt"], "{report:?}");
+    let (state, _) = debian.state_of("apt");
+    assert!(unreadable(&state, "the last refresh failed"), "{state:?}");
+    std::fs::remove_file(debian.root.at(hook)).unwrap();
+    assert_eq!(debian.apt.refresh(&mut quiet).unwrap().failed, []);
+    assert!(debian.apt.scan().unwrap().sources.iter().all(|s| s.id != "apt"));
 }
 
 #[test]
@@ -322,4 +340,40 @@ fn what_a_kill_in_the_middle_leaves_is_repaired_by_the_next_run() {
     let report = contract::carry_out(&debian.apt, &plan).unwrap();
     assert!(report.outcomes.iter().all(|o| o.result == OutcomeKind::Installed), "{report:?}");
     debian.root.ok("test -z \"$(dpkg --audit)\" && apt-get check").unwrap();
+}
+
+/// What a loss of power in the middle of unpacking leaves of `beta` in dpkg's status.
+fn half_installed(debian: &Debian) {
+    let edit = "sed -i '/^Package: beta$/,/^$/ s/^Status: .*/Status: install reinstreq half-installed/'";
+    debian.root.ok(&format!("{edit} /var/lib/dpkg/status")).unwrap();
+}
+
+#[test]
+fn a_half_unpacked_package_is_unpacked_again_in_its_own_version_never_in_a_newer_one() {
+    let mut debian = Debian::new().unwrap();
+    let state =
+        |debian: &Debian| debian.root.ok("dpkg-query -W -f '${db:Status-Status} ${Version}' beta").unwrap();
+    // From the repository, the cache being empty.
+    debian.root.ok("apt-get clean").unwrap();
+    half_installed(&debian);
+    let repaired = debian.apt.repair().unwrap().unwrap();
+    assert!(repaired.ends_with("everything is configured now"), "{repaired}");
+    assert_eq!(state(&debian), "installed 1.0-1");
+    // The repository has only the new one any more: from the cache.
+    let cached = debian.root.at("/var/cache/apt/archives/beta_1.0-1_all.deb");
+    debian.root.ok("cd /var/cache/apt/archives && apt-get download beta=1.0-1").unwrap();
+    assert!(cached.exists());
+    debian.repo.withdraw("beta", OLD, "bookworm").unwrap();
+    debian.repo.publish().unwrap();
+    debian.root.ok("apt-get update").unwrap();
+    half_installed(&debian);
+    let repaired = debian.apt.repair().unwrap().unwrap();
+    assert!(repaired.ends_with("everything is configured now"), "{repaired}");
+    assert_eq!(state(&debian), "installed 1.0-1");
+    // Nowhere: it is left, and said so.
+    debian.root.ok("apt-get clean").unwrap();
+    half_installed(&debian);
+    let repaired = debian.apt.repair().unwrap().unwrap();
+    assert!(repaired.contains("still not right: beta 1.0-1 half-installed"), "{repaired}");
+    assert_eq!(state(&debian), "half-installed 1.0-1");
 }

@@ -101,6 +101,28 @@ fn scripts_that_fail_are_named_and_the_rest_is_installed() {
 }
 
 #[test]
+fn archives_that_vanish_in_the_middle_fail_what_needed_them_and_the_record_tells_each() {
+    let mut site = Site::new([old("early"), old("late")]).unwrap();
+    let once_more = "test -e /again || { touch /again; echo 'not yet' >&2; exit 1; }";
+    // apt unpacks it only after `early` is configured, and stops before that.
+    let late = new("late").field("Pre-Depends", "early (>= 1.1)");
+    site.publish(SECURITY, [new("early").script("postinst", once_more), late]).unwrap();
+    // What images of containers have.
+    let clean = "DPkg::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb || true\"; };\n";
+    site.root.write("/etc/apt/apt.conf.d/95clean", clean).unwrap();
+    let out = once(&site);
+    assert_eq!(out.code, 3, "{}", said(&out));
+    let report = &site::json(&out).unwrap()["report"];
+    let outcomes = report["outcomes"].as_array().unwrap();
+    let of = |name: &str| outcomes.iter().find(|o| o["target"]["name"] == name).unwrap().to_string();
+    assert!(of("late").contains("not fetched: late_1.1"), "{report}");
+    assert!(of("early").contains("installed"), "{report}");
+    assert_eq!(states(&site, &["early", "late"]), ["1.1 installed", "1.0 installed"]);
+    assert!(report["log"].as_str().unwrap().contains("E: installing without download"), "{report}");
+    sound(&site);
+}
+
+#[test]
 fn a_package_that_cannot_be_fetched_stops_the_run_before_anything_changes() {
     let mut site = Site::new([old("one"), old("two")]).unwrap();
     let torn = new("one").file("/usr/share/one/data", &"x".repeat(20_000));

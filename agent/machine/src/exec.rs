@@ -2,23 +2,32 @@
 //!
 //! Every child gets a deadline, a process group of its own that is ended as a whole, a bound on its output,
 //! `LC_ALL=C.UTF-8`, no standard input and a clean environment. A child that writes the package database is never
-//! killed: past its deadline it is reported as stuck and left to finish (design 7b).
+//! killed: past its deadline it is reported as stuck and left to finish (design 7b), and it writes to files, which
+//! stay writable when this program is gone.
+
+mod heard;
+mod spool;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use heard::Heard;
+use spool::Spool;
+
 use crate::root::Root;
 
 /// Output kept of one stream unless [`Command::output_cap`] says otherwise: 64 MiB.
 const DEFAULT_CAP: usize = 64 << 20;
-/// Longest line that is passed on whole; the rest of a longer line is dropped: 64 KiB.
-const LINE_CAP: usize = 64 << 10;
+/// Read at once.
+const BLOCK: usize = 64 << 10;
+/// Between two looks at the files that an uninterruptible child writes.
+const LOOK: Duration = Duration::from_millis(100);
 /// Between the polite and the final signal.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -124,7 +133,7 @@ impl Output {
 }
 
 enum Fact {
-    Line(Stream, Vec<u8>),
+    Said(Stream, Vec<u8>),
     Closed,
     Exited(std::io::Result<ExitStatus>),
 }
@@ -202,108 +211,138 @@ impl Command {
 
     /// Runs it to its end.
     pub fn run(self) -> Result<Output, ExecError> {
-        // In blocks, not lines: package indexes of 50 MB come this way.
-        self.run_pieces(read_blocks, |_, _| {})
+        self.run_heard(None::<fn(Stream, &[u8])>)
     }
 
-    /// Runs it to its end and shows each line, without its end, while it runs.
+    /// Runs it to its end and shows each line, without its end, while it runs. Of a line of more than 64 KiB the
+    /// beginning is shown.
     pub fn run_lines(self, on_line: impl FnMut(Stream, &[u8])) -> Result<Output, ExecError> {
-        self.run_pieces(read_lines, on_line)
+        self.run_heard(Some(on_line))
     }
 
-    fn run_pieces(
-        self,
-        read: fn(Box<dyn Read + Send>, Stream, mpsc::SyncSender<Fact>),
-        mut on_line: impl FnMut(Stream, &[u8]),
-    ) -> Result<Output, ExecError> {
+    fn run_heard(self, on_line: Option<impl FnMut(Stream, &[u8])>) -> Result<Output, ExecError> {
         let program = self.program.to_string_lossy().into_owned();
-        let mut running = interruptible();
-        let spawned = self.build().spawn();
-        let noted = spawned.as_ref().ok().filter(|_| self.interruptible).map(|child| Running(child.id()));
-        running.extend(noted.as_ref().map(|r| r.0));
-        drop(running);
-        let mut child = match spawned {
-            Ok(child) => child,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(ExecError::NotFound { program });
-            }
-            Err(source) => return Err(ExecError::Spawn { program, source }),
+        let heard = Heard::new(self.cap, on_line);
+        let (status, out) = if self.interruptible {
+            self.through_pipes(program.clone(), heard)?
+        } else {
+            self.through_files(program.clone(), heard)?
         };
-        let pid = child.id();
-        // Bounded: a chatty child waits for us, our memory does not grow with it.
-        let (tx, rx) = mpsc::sync_channel::<Fact>(1024);
-        let mut open = 0;
-        if let Some(pipe) = child.stdout.take() {
-            open += 1;
-            read(Box::new(pipe), Stream::Stdout, tx.clone());
-        }
-        if let Some(pipe) = child.stderr.take() {
-            open += 1;
-            read(Box::new(pipe), Stream::Stderr, tx.clone());
-        }
-        std::thread::spawn(move || tx.send(Fact::Exited(child.wait())).ok());
-
-        let mut out = Output { code: 0, stdout: Vec::new(), stderr: Vec::new(), truncated: false };
-        let started = Instant::now();
-        let mut limit = self.deadline;
-        let mut signalled = false;
-        let mut status = None;
-        // A grandchild may keep a pipe open for ever: after the exit, output is awaited for a moment only.
-        while status.is_none() || open > 0 {
-            let fact = match rx.recv_timeout(limit.saturating_sub(started.elapsed())) {
-                Ok(fact) => fact,
-                Err(_) if status.is_some() => break,
-                Err(_) if !self.interruptible => {
-                    return Err(ExecError::Stuck { program, after: self.deadline, pid, tail: tail(&out) });
-                }
-                Err(_) if !signalled => {
-                    signal_group(pid, rustix::process::Signal::TERM);
-                    signalled = true;
-                    limit = started.elapsed() + GRACE;
-                    continue;
-                }
-                Err(_) => {
-                    signal_group(pid, rustix::process::Signal::KILL);
-                    return Err(ExecError::Deadline { program, after: self.deadline, tail: tail(&out) });
-                }
-            };
-            match fact {
-                Fact::Line(stream, line) => {
-                    on_line(stream, line.strip_suffix(b"\n").unwrap_or(&line));
-                    let kept = if stream == Stream::Stdout { &mut out.stdout } else { &mut out.stderr };
-                    if kept.len() + line.len() <= self.cap {
-                        kept.extend_from_slice(&line);
-                    } else {
-                        out.truncated = true;
-                    }
-                }
-                Fact::Closed => open -= 1,
-                Fact::Exited(Ok(s)) => {
-                    status = Some(s);
-                    limit = started.elapsed() + GRACE;
-                }
-                Fact::Exited(Err(source)) => return Err(ExecError::Spawn { program, source }),
-            }
-        }
-        let status = status.unwrap_or_default();
-        if signalled {
-            signal_group(pid, rustix::process::Signal::KILL);
-            return Err(ExecError::Deadline { program, after: self.deadline, tail: tail(&out) });
-        }
         match (status.code(), status.signal()) {
             // `chroot` answers 127 when the program is missing inside the other system.
             (Some(127), _) if !self.root.is_host() => Err(ExecError::NotFound { program }),
-            (Some(code), _) => {
-                out.code = code;
-                Ok(out)
-            }
+            (Some(code), _) => Ok(Output { code, ..out }),
             (None, signal) => {
                 Err(ExecError::Signal { program, signal: signal.unwrap_or_default(), tail: tail(&out) })
             }
         }
     }
 
-    fn build(&self) -> std::process::Command {
+    fn through_pipes(
+        &self,
+        program: String,
+        mut heard: Heard<impl FnMut(Stream, &[u8])>,
+    ) -> Result<(ExitStatus, Output), ExecError> {
+        let mut running = interruptible();
+        let spawned = self.build(Stdio::piped(), Stdio::piped()).spawn();
+        let noted = spawned.as_ref().ok().map(|child| Running(child.id()));
+        running.extend(noted.as_ref().map(|r| r.0));
+        drop(running);
+        let mut child = spawned.map_err(|e| not_started(&program, e))?;
+        let pid = child.id();
+        // Bounded: a chatty child waits for us, our memory does not grow with it.
+        let (tx, rx) = mpsc::sync_channel::<Fact>(64);
+        let mut open = 0;
+        if let Some(pipe) = child.stdout.take() {
+            open += 1;
+            read_blocks(pipe, Stream::Stdout, tx.clone());
+        }
+        if let Some(pipe) = child.stderr.take() {
+            open += 1;
+            read_blocks(pipe, Stream::Stderr, tx.clone());
+        }
+        std::thread::spawn(move || tx.send(Fact::Exited(child.wait())).ok());
+
+        let started = Instant::now();
+        let mut limit = self.deadline;
+        let mut signalled = false;
+        let mut status = None;
+        // A grandchild may keep a pipe open for ever: after the exit, output is awaited for a moment only.
+        while status.is_none() || open > 0 {
+            // A child that never stops talking always has something waiting: time decides first.
+            let left = limit.saturating_sub(started.elapsed());
+            let fact = if left.is_zero() { None } else { rx.recv_timeout(left).ok() };
+            match fact {
+                Some(Fact::Said(stream, piece)) => heard.take(stream, &piece),
+                Some(Fact::Closed) => open -= 1,
+                Some(Fact::Exited(Ok(s))) => {
+                    status = Some(s);
+                    limit = started.elapsed() + GRACE;
+                }
+                Some(Fact::Exited(Err(source))) => return Err(ExecError::Spawn { program, source }),
+                None if status.is_some() => {
+                    heard.out.truncated |= matches!(rx.try_recv(), Ok(Fact::Said(..)));
+                    break;
+                }
+                None if !signalled => {
+                    signal_group(pid, rustix::process::Signal::TERM);
+                    signalled = true;
+                    limit = started.elapsed() + GRACE;
+                }
+                None => break,
+            }
+        }
+        let out = heard.finish();
+        if signalled {
+            signal_group(pid, rustix::process::Signal::KILL);
+            return Err(ExecError::Deadline { program, after: self.deadline, tail: tail(&out) });
+        }
+        Ok((status.unwrap_or_default(), out))
+    }
+
+    /// What it said before its end is in the files by then; whoever else still writes is not waited for.
+    fn through_files(
+        &self,
+        program: String,
+        mut heard: Heard<impl FnMut(Stream, &[u8])>,
+    ) -> Result<(ExitStatus, Output), ExecError> {
+        let files = || -> std::io::Result<_> {
+            let (stdout, stderr) = (Spool::new()?, Spool::new()?);
+            let command = self.build(stdout.writer()?, stderr.writer()?);
+            Ok((stdout, stderr, command))
+        };
+        let (mut stdout, mut stderr, mut command) = files().map_err(|e| {
+            let source = std::io::Error::new(e.kind(), format!("no file for its output in /var/tmp: {e}"));
+            ExecError::Spawn { program: program.clone(), source }
+        })?;
+        // Whoever was told to end starts nothing any more.
+        let running = interruptible();
+        let spawned = command.spawn();
+        drop(running);
+        let mut child = spawned.map_err(|e| not_started(&program, e))?;
+        let pid = child.id();
+        let (tx, rx) = mpsc::sync_channel(1);
+        std::thread::spawn(move || tx.send(child.wait()).ok());
+        let started = Instant::now();
+        let mut block = vec![0; BLOCK];
+        loop {
+            let left = self.deadline.saturating_sub(started.elapsed());
+            let exited = rx.recv_timeout(left.min(LOOK)).ok();
+            stdout.read(&mut block, |piece| heard.take(Stream::Stdout, piece));
+            stderr.read(&mut block, |piece| heard.take(Stream::Stderr, piece));
+            match exited {
+                Some(Ok(status)) => return Ok((status, heard.finish())),
+                Some(Err(source)) => return Err(ExecError::Spawn { program, source }),
+                None if left.is_zero() => {
+                    let tail = tail(&heard.finish());
+                    return Err(ExecError::Stuck { program, after: self.deadline, pid, tail });
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn build(&self, stdout: Stdio, stderr: Stdio) -> std::process::Command {
         #[expect(clippy::disallowed_methods, reason = "this is the door")]
         let mut command = if self.root.is_host() {
             std::process::Command::new(&self.program)
@@ -317,45 +356,40 @@ impl Command {
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LC_ALL", "C.UTF-8")
-            .env("HOME", std::env::var_os("HOME").unwrap_or_else(|| "/root".into()))
+            .env("HOME", home(rustix::process::geteuid().is_root(), std::env::var_os("HOME")))
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .process_group(0);
         command
     }
 }
 
-fn read_blocks(mut pipe: Box<dyn Read + Send>, stream: Stream, tx: mpsc::SyncSender<Fact>) {
+/// Root's children read root's own files, not those of whoever called `sudo` (rpm reads `~/.rpmmacros`).
+fn home(is_root: bool, of_caller: Option<OsString>) -> OsString {
+    of_caller.filter(|_| !is_root).unwrap_or_else(|| "/root".into())
+}
+
+fn not_started(program: &str, source: std::io::Error) -> ExecError {
+    let program = program.to_owned();
+    match source.kind() {
+        std::io::ErrorKind::NotFound => ExecError::NotFound { program },
+        _ => ExecError::Spawn { program, source },
+    }
+}
+
+fn read_blocks(mut pipe: impl Read + Send + 'static, stream: Stream, tx: mpsc::SyncSender<Fact>) {
     std::thread::spawn(move || {
+        let mut block = vec![0; BLOCK];
         loop {
             // One read each: what has been said arrives even when the pipe stays open.
-            let mut block = vec![0; 64 << 10];
             match pipe.read(&mut block) {
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => break,
                 Ok(n) => {
-                    block.truncate(n);
-                    if tx.send(Fact::Line(stream, block)).is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-        tx.send(Fact::Closed).ok();
-    });
-}
-
-fn read_lines(pipe: Box<dyn Read + Send>, stream: Stream, tx: mpsc::SyncSender<Fact>) {
-    std::thread::spawn(move || {
-        let mut reader = BufReader::with_capacity(64 << 10, pipe);
-        loop {
-            let mut line = Vec::new();
-            match (&mut reader).take(LINE_CAP as u64).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {
-                    if tx.send(Fact::Line(stream, line)).is_err() {
+                    let piece = block.get(..n).unwrap_or_default().to_vec();
+                    if tx.send(Fact::Said(stream, piece)).is_err() {
                         return;
                     }
                 }

@@ -77,6 +77,12 @@ impl Root {
         found
     }
 
+    /// Which absolute path of that system a path of ours is: the way back from [`Root::path`].
+    pub fn inside(&self, ours: impl AsRef<Path>) -> PathBuf {
+        let ours = ours.as_ref();
+        Path::new("/").join(ours.strip_prefix(&self.0).unwrap_or(ours))
+    }
+
     /// The directory itself.
     pub fn dir(&self) -> &Path {
         &self.0

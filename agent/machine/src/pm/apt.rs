@@ -24,7 +24,6 @@ mod surroundings;
 mod transaction;
 mod version;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -40,8 +39,6 @@ pub struct Apt {
     root: Root,
     clock: fn() -> DateTime<Utc>,
     lock_wait: Option<Duration>,
-    /// What the last refresh could not fetch: apt keeps the old lists and forgets that they are old.
-    failed: Mutex<Vec<(String, String)>>,
 }
 
 impl Apt {
@@ -53,7 +50,7 @@ impl Apt {
             reason = "Valid-Until is a matter of now and the trait passes no clock"
         )]
         let clock = Utc::now;
-        Self { root, clock, lock_wait: None, failed: Mutex::default() }
+        Self { root, clock, lock_wait: None }
     }
 
     /// With another clock, against which `Valid-Until` is judged.
@@ -80,18 +77,20 @@ impl PackageManager for Apt {
     }
 
     fn refresh(&self, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
-        let report = refresh::refresh(&self.root, self.lock_wait(), progress)?;
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = report.failed.clone();
-        Ok(report)
+        refresh::refresh(&self.root, self.lock_wait(), progress)
     }
 
     fn scan(&self) -> Result<Scan, PmError> {
         let mut scan = scan::scan(&self.root, (self.clock)())?;
-        for (id, words) in self.failed.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let why = format!("the last refresh failed: {words}");
-            match scan.sources.iter_mut().find(|s| s.id == *id) {
+        for failure in refresh::last_failures(&self.root) {
+            let why = format!("the last refresh failed: {}", failure.why);
+            match scan.sources.iter_mut().find(|s| s.id == failure.id) {
+                // Somebody else's refresh has worked since.
+                Some(source) if source.refreshed_at.is_some_and(|at| at > failure.at) => {}
                 Some(source) => source.state = SourceState::Unreadable { why },
-                None => scan.sources.push(scan::unknown(why)),
+                None if failure.id == refresh::UNATTRIBUTED => scan.sources.push(scan::unknown(why)),
+                // It is not configured any more.
+                None => {}
             }
         }
         Ok(scan)

@@ -11,7 +11,7 @@ use super::settings::{self, Settings};
 use super::status::{self, Package, Status};
 use super::transaction::{self, Preferences, Supply};
 use super::{lock, output, progress};
-use crate::exec::{Command, Output};
+use crate::exec::{Command, ExecError, Output};
 use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
 use crate::root::Root;
 
@@ -36,9 +36,9 @@ pub(super) fn fetch(
     if items.is_empty() {
         return Ok(());
     }
+    lock::wait(&[settings.archives.join("lock")], lock_wait)?;
     let preferences = exactly(root, &items, &status)?;
     on_progress(Progress::Phase("Fetching".into()));
-    lock::wait(&[settings.archives.join("lock")], lock_wait)?;
     let out = preferences
         .over(progress::apt_get(root))
         .args(["-y", "-o", "quiet=1", "--download-only", "upgrade", "--with-new-pkgs"])
@@ -63,6 +63,10 @@ fn exactly(root: &Root, items: &[&Item], status: &Status) -> Result<Preferences,
 }
 
 /// Installs the plan. Whatever fails is named and taken back where that works; the rest goes on.
+///
+/// Once a transaction was started the only error is [`ExecError::Stuck`]: packages have changed, and what has become of
+/// each is told by dpkg's own record. Whatever else goes wrong on the way is in the log and the reason of those that
+/// were left.
 pub(super) fn install(
     root: &Root,
     plan: &Plan,
@@ -71,17 +75,24 @@ pub(super) fn install(
 ) -> Result<InstallReport, PmError> {
     super::needs_root("installing packages")?;
     let settings = settings::read(root)?;
-    let before = status::read(&settings.status, &settings.arch)?;
-    let pending = transaction::pending(plan, &before)?;
+    if !plan.items.is_empty() {
+        // First the lock: what somebody else is doing just now changes what is compared with the plan.
+        lock::wait(&lock::of_packages(root, &settings.archives), lock_wait)?;
+    }
     let mut run = Run { root, settings: &settings, lock_wait, log: Log::new(LOG_CAP), why: BTreeMap::new() };
+    let before = run.status()?;
+    let pending = transaction::pending(plan, &before)?;
     let conffiles = conffiles(root, &before, plan);
+    let mut after = before.clone();
     if !pending.is_empty() {
         let preferences = exactly(root, &pending, &before)?;
-        lock::wait(&lock::of_packages(root, &settings.archives), lock_wait)?;
         on_progress(Progress::Phase("Installing".into()));
-        run.all(&preferences, &pending, on_progress)?;
+        run.all(&preferences, &pending, &before, on_progress)?;
+        match run.status() {
+            Ok(now) => after = now,
+            Err(e) => run.failed(&pending, &e),
+        }
     }
-    let after = run.status()?;
     let outcomes = plan.items.iter().map(|item| run.outcome(item, &before, &after)).collect();
     Ok(InstallReport { outcomes, kept_conffiles: kept(root, &conffiles, &after, plan), log: run.log.text() })
 }
@@ -100,19 +111,48 @@ impl Run<'_> {
         status::read(&self.settings.status, &self.settings.arch)
     }
 
-    /// Runs until every item is done or has its culprit. Each round settles at least one item or is the last.
+    /// Runs until every item is done, has its culprit, or nothing more can be done.
     fn all(
         &mut self,
         first: &Preferences,
         pending: &[&Item],
+        before: &Status,
         on_progress: OnProgress<'_>,
     ) -> Result<(), PmError> {
-        let out = self.apt(first, on_progress)?;
-        if let Some(locked) = lock::refused(&out, self.lock_wait) {
-            return Err(locked);
+        let supply = transaction::supply(first)?;
+        let said = match self.apt(first, supply, on_progress) {
+            Ok(out) => match lock::refused(&out, self.lock_wait) {
+                // A package's script may complain about locks, too: then something has changed.
+                Some(locked) if self.status().is_ok_and(|now| now == *before) => return Err(locked),
+                _ => output::words(&out),
+            },
+            Err(e) if never_started(&e) || is_stuck(&e) => return Err(e),
+            // Ended by a signal: what it left is looked at like any other failure.
+            Err(e) => e.to_string(),
+        };
+        match self.rounds(pending, said, on_progress) {
+            Err(e) if !is_stuck(&e) => {
+                self.failed(pending, &e);
+                Ok(())
+            }
+            other => other,
         }
+    }
+
+    /// Notes what kept the run from going on, as the reason of everything that has no other.
+    fn failed(&mut self, items: &[&Item], error: &PmError) {
+        self.log.line(&format!("E: {error}"));
+        self.give_up(items, &format!("the run could not go on: {error}"));
+    }
+
+    /// Each round settles at least one item or is the last.
+    fn rounds(
+        &mut self,
+        pending: &[&Item],
+        mut said: String,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), PmError> {
         let mut rest: Vec<&Item> = pending.to_vec();
-        let mut said = output::words(&out);
         let mut last = usize::MAX;
         loop {
             let status = self.status()?;
@@ -137,7 +177,7 @@ impl Run<'_> {
             };
             let outside: Vec<&str> = steps
                 .iter()
-                .filter(|s| !rest.iter().any(|i| i.name == s.name && s.to.as_ref() == Some(&i.to)))
+                .filter(|s| !rest.iter().any(|i| transaction::same(s, i, &status)))
                 .map(|s| s.name.as_str())
                 .collect();
             if !outside.is_empty() {
@@ -145,7 +185,7 @@ impl Run<'_> {
                 return Ok(());
             }
             let (going, left): (Vec<&Item>, Vec<&Item>) =
-                rest.iter().partition(|i| steps.iter().any(|s| s.name == i.name));
+                rest.iter().partition(|i| steps.iter().any(|s| transaction::same(s, i, &status)));
             self.give_up(&left, &format!("not possible without what failed ({})", self.culprits()));
             // Each round must settle something, else it would be repeated for ever.
             if going.is_empty() || going.len() >= last {
@@ -154,7 +194,12 @@ impl Run<'_> {
             }
             last = going.len();
             rest = going;
-            said = output::words(&self.apt(&preferences, on_progress)?);
+            let supply = transaction::supply(&preferences)?;
+            said = match self.apt(&preferences, supply, on_progress) {
+                Ok(out) => output::words(&out),
+                Err(e) if is_stuck(&e) => return Err(e),
+                Err(e) => e.to_string(),
+            };
         }
     }
 
@@ -168,8 +213,13 @@ impl Run<'_> {
         }
     }
 
-    fn apt(&mut self, preferences: &Preferences, on_progress: OnProgress<'_>) -> Result<Output, PmError> {
-        let no_download: &[&str] = match transaction::supply(preferences)? {
+    fn apt(
+        &mut self,
+        preferences: &Preferences,
+        supply: Supply,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Output, PmError> {
+        let no_download: &[&str] = match supply {
             Supply::Cache => &["--no-download"],
             Supply::LocalDisk => &[],
         };
@@ -299,6 +349,14 @@ impl Run<'_> {
             result,
         }
     }
+}
+
+fn is_stuck(error: &PmError) -> bool {
+    matches!(error, PmError::Exec(ExecError::Stuck { .. }))
+}
+
+fn never_started(error: &PmError) -> bool {
+    matches!(error, PmError::Exec(ExecError::NotFound { .. } | ExecError::Spawn { .. }))
 }
 
 /// The exact version is there and configured, whatever any exit code said.

@@ -1,10 +1,17 @@
 //! Finishing what an interrupted run left: once, and only what cannot change anything else.
+//!
+//! Nobody has confirmed anything when this runs, so it brings in no version that is not there already: a package that
+//! has to be unpacked again gets the version that dpkg's status names, or is left to a later plan and to its
+//! administrator.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::install::quiet;
-use super::status::{self, Status};
+use super::install::{old_file, quiet};
+use super::output::Step;
+use super::settings::Settings;
+use super::status::{self, Package, Status};
+use super::transaction::{self, Preferences};
 use super::{lock, output, settings};
 use crate::exec::Command;
 use crate::pm::PmError;
@@ -48,24 +55,66 @@ pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>,
     }
     let after = status::read(&settings.status, &settings.arch)?;
     if !half_done(&after).is_empty() {
-        done.push(fix(root, &after, lock_wait)?);
+        done.push(fix(root, &settings, &after, lock_wait)?);
     }
     let left = half_done(&status::read(&settings.status, &settings.arch)?);
     done.push(if left.is_empty() {
         "everything is configured now".to_owned()
     } else {
-        format!("still not right: {}; see `dpkg --audit`", left.join(", "))
+        format!(
+            "still not right: {}; see `dpkg --audit`. What an update does not finish, `apt-get -f install` may, with \
+             whatever version it finds",
+            left.join(", ")
+        )
     });
     Ok(Some(done.join("; ")))
 }
 
-/// A package that was killed while it was unpacked has to be unpacked again. Allowed is what touches such packages
-/// and nothing else: no removal, no package that was whole.
-fn fix(root: &Root, status: &Status, lock_wait: Duration) -> Result<String, PmError> {
+/// Packages that were killed while they were unpacked have to be unpacked again, in the version that the status
+/// names: from a repository, else from the cache. No other version, no removal, no package that was whole.
+fn fix(root: &Root, settings: &Settings, status: &Status, lock_wait: Duration) -> Result<String, PmError> {
+    let half: Vec<&Package> = status
+        .packages
+        .values()
+        .filter(|p| !p.complete && transaction::well_formed(&p.name, &p.arch, &p.version).is_ok())
+        .collect();
+    let versions = half.iter().map(|p| (p.name.as_str(), p.arch.as_str(), p.version.as_str()));
+    let preferences = Preferences::only(root, versions, status)?;
+    let said = by_apt(&preferences, root, status, lock_wait)?;
+    let left = status::read(&settings.status, &settings.arch)?;
+    let unpack = |p: &&&Package| left.get(&p.name, &p.arch).is_some_and(|now| to_unpack(now));
+    let files: Vec<String> = half
+        .iter()
+        .filter(unpack)
+        .filter_map(|p| old_file(root, &settings.archives, &p.name, &p.version, &p.arch))
+        .collect();
+    if files.is_empty() {
+        return Ok(said);
+    }
+    let command = Command::new(root, "dpkg").args(OPTIONS).arg("--install").args(&files);
+    let out = quiet(command).deadline(LONG).uninterruptible().run()?;
+    Ok(match out.success() {
+        true => format!("{said}; dpkg --install of the cached {} did", files.join(", ")),
+        false => format!("{said}; dpkg --install says: {}", last_words(&out.stderr_text())),
+    })
+}
+
+/// Configuring again is not enough for it.
+fn to_unpack(package: &Package) -> bool {
+    !package.complete
+        && (package.state.contains("half-installed") || package.state.contains("reinst-required"))
+}
+
+fn by_apt(
+    preferences: &Preferences,
+    root: &Root,
+    status: &Status,
+    lock_wait: Duration,
+) -> Result<String, PmError> {
     let apt = || {
-        Command::new(root, "apt-get")
+        preferences
+            .over(Command::new(root, "apt-get"))
             .args(["-y", "-o", "quiet=1", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
-            .args(["-o", "APT::Get::AutomaticRemove=false"])
             .args(["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", lock_wait.as_secs().max(1))])
     };
@@ -78,21 +127,17 @@ fn fix(root: &Root, status: &Status, lock_wait: Duration) -> Result<String, PmEr
         place,
         found,
     })?;
-    let whole = |name: &str, arch: Option<&str>| {
-        status.get(name, arch.unwrap_or(&status.native_arch)).is_none_or(|p| p.complete)
+    let again = |s: &Step| {
+        let package = status.get(&s.name, s.arch.as_deref().unwrap_or(&status.native_arch));
+        package.is_some_and(|p| !p.complete && s.to.as_ref() == Some(&p.version))
     };
-    let outside: Vec<&str> = would
-        .steps
-        .iter()
-        .filter(|s| s.to.is_none() || whole(&s.name, s.arch.as_deref()))
-        .map(|s| s.name.as_str())
-        .collect();
+    let outside: Vec<&str> = would.steps.iter().filter(|s| !again(s)).map(|s| s.name.as_str()).collect();
     if !outside.is_empty() {
         return Ok(format!("apt-get -f install was not run, it would also change {}", outside.join(", ")));
     }
     let out = quiet(apt().args(["-f", "install"])).deadline(LONG).uninterruptible().run()?;
     Ok(match out.success() {
-        true => "apt-get -f install finished the rest".to_owned(),
+        true => "apt-get -f install ran for the same versions".to_owned(),
         false => format!("apt-get -f install says: {}", output::words(&out)),
     })
 }

@@ -116,6 +116,9 @@ pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
     let mut repos: Vec<Repo> = repos.into_values().collect();
     for repo in repos.iter_mut().filter(|r| r.release_file.is_none()) {
         repo.date_by_lists();
+        if repo.release_file.is_none() {
+            repo.source.security = is_security("Debian", "", &repo.source.suite, "");
+        }
     }
     name(&mut repos);
     repos
@@ -153,7 +156,7 @@ fn describe(
     };
     let source = Source {
         id: String::new(),
-        security: is_security(&known.label, &suite, &known.codename),
+        security: is_security(&known.origin, &known.label, &suite, &known.codename),
         origin: known.origin,
         label: known.label,
         codename: known.codename,
@@ -178,10 +181,15 @@ fn describe(
 
 /// Security is a property of the origin, never of a package's name (reference 1.8): Debian's security archive by
 /// its label (its suite on Debian 10 and before is plain `oldoldstable`), Ubuntu's pockets and ESM by their suite.
-pub(super) fn is_security(label: &str, suite: &str, codename: &str) -> bool {
-    label.eq_ignore_ascii_case("Debian-Security")
-        || suite.ends_with("-security")
-        || codename.ends_with("-security")
+///
+/// Anybody can call a suite `x-security`; whose word about security counts is who makes the distribution. What was
+/// never fetched names no origin: there the configured name is believed, for nothing is installed from it yet.
+pub(super) fn is_security(origin: &str, label: &str, suite: &str, codename: &str) -> bool {
+    let distributor = matches!(origin, "Debian" | "Ubuntu" | "Raspbian") || origin.starts_with("UbuntuESM");
+    distributor
+        && (label.eq_ignore_ascii_case("Debian-Security")
+            || suite.ends_with("-security")
+            || codename.ends_with("-security"))
 }
 
 /// The file's last change. apt gives lists the server's modification time; the inode change is our own fetch.

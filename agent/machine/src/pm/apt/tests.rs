@@ -120,11 +120,24 @@ fn a_release_file_gives_dates_and_promised_sizes() {
 
 #[test]
 fn security_is_told_by_origin() {
-    assert!(sources::is_security("Debian-Security", "oldoldstable", "buster"));
-    assert!(sources::is_security("Ubuntu", "noble-security", "noble"));
-    assert!(sources::is_security("UbuntuESM", "jammy-infra-security", "jammy"));
-    assert!(!sources::is_security("UbuntuESM", "jammy-infra-updates", "jammy"));
-    assert!(!sources::is_security("Debian", "stable", "bookworm"));
+    for (origin, label, suite, codename, security) in [
+        ("Debian", "Debian-Security", "oldoldstable", "buster", true),
+        ("Ubuntu", "Ubuntu", "noble-security", "noble", true),
+        ("UbuntuESM", "UbuntuESM", "jammy-infra-security", "jammy", true),
+        ("UbuntuESMApps", "UbuntuESMApps", "jammy-apps-security", "jammy", true),
+        ("UbuntuESM", "UbuntuESM", "jammy-infra-updates", "jammy", false),
+        ("Debian", "Debian", "stable", "bookworm", false),
+        // Somebody else's repository, whatever it calls itself.
+        ("Vendor", "Debian-Security", "stable", "bookworm", false),
+        ("Vendor", "Vendor", "bookworm-security", "bookworm-security", false),
+        ("", "Debian-Security", "bookworm-security", "bookworm-security", false),
+    ] {
+        assert_eq!(
+            sources::is_security(origin, label, suite, codename),
+            security,
+            "{origin} {label} {suite}"
+        );
+    }
 }
 
 #[test]

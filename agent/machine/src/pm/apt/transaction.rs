@@ -27,8 +27,18 @@ pub(super) struct Preferences {
 }
 
 impl Preferences {
-    /// Writes the file where that system can see it.
+    /// Allows what the items want.
     pub(super) fn new(root: &Root, items: &[&Item], status: &Status) -> Result<Self, PmError> {
+        let wanted = items.iter().map(|i| (i.name.as_str(), i.arch.as_str(), i.to.as_str()));
+        Self::only(root, wanted, status)
+    }
+
+    /// Allows these names, architectures and versions. Writes the file where that system can see it.
+    pub(super) fn only<'a>(
+        root: &Root,
+        wanted: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+        status: &Status,
+    ) -> Result<Self, PmError> {
         let dir = ["/run", "/tmp"]
             .iter()
             .map(|d| root.path(d))
@@ -37,7 +47,7 @@ impl Preferences {
         let fail = |source| PmError::Read { path: dir.clone(), source };
         let mut file =
             tempfile::Builder::new().prefix("patchflock-").suffix(".pref").tempfile_in(&dir).map_err(fail)?;
-        file.write_all(preferences(items, status).as_bytes()).map_err(fail)?;
+        file.write_all(preferences(wanted, status).as_bytes()).map_err(fail)?;
         Ok(Self { file, root: root.clone() })
     }
 
@@ -62,12 +72,11 @@ impl Preferences {
 }
 
 /// Text of the preferences file.
-pub(super) fn preferences(items: &[&Item], status: &Status) -> String {
+fn preferences<'a>(wanted: impl Iterator<Item = (&'a str, &'a str, &'a str)>, status: &Status) -> String {
     let mut text = String::from("Explanation: written by patchflock for one transaction\n");
-    for item in items {
-        let arch = if item.arch == "all" { &status.native_arch } else { &item.arch };
-        let _ =
-            writeln!(text, "Package: {}:{arch}\nPin: version {}\nPin-Priority: 1001\n", item.name, item.to);
+    for (name, arch, version) in wanted {
+        let arch = if arch == "all" { &status.native_arch } else { arch };
+        let _ = writeln!(text, "Package: {name}:{arch}\nPin: version {version}\nPin-Priority: 1001\n");
     }
     text.push_str("Package: *\nPin: release a=now\nPin-Priority: 100\n\n");
     text.push_str("Package: *\nPin: release *\nPin-Priority: -1\n");
@@ -171,13 +180,16 @@ pub(super) fn supply(preferences: &Preferences) -> Result<Supply, PmError> {
     }
 }
 
+/// Whether a step is what the item asks for: name, architecture and version.
+pub(super) fn same(step: &Step, item: &Item, status: &Status) -> bool {
+    step.name == item.name
+        && status.same_arch(step.arch.as_deref().unwrap_or(&status.native_arch), &item.arch)
+        && step.to.as_deref() == Some(&item.to)
+}
+
 /// Compares what apt would do with the items. The first error in words, `None` when both are the same.
 pub(super) fn difference(steps: &[Step], items: &[&Item], status: &Status) -> Option<String> {
-    let same = |step: &Step, item: &Item| {
-        step.name == item.name
-            && status.same_arch(step.arch.as_deref().unwrap_or(&status.native_arch), &item.arch)
-            && step.to.as_deref() == Some(&item.to)
-    };
+    let same = |step: &Step, item: &Item| same(step, item, status);
     let mut found = Vec::new();
     for step in steps.iter().filter(|s| !items.iter().any(|i| same(s, i))) {
         found.push(match &step.to {
