@@ -40,10 +40,10 @@ impl Root {
     /// files. Somebody who changes links at the same moment from inside is not held off by this.
     pub fn path(&self, absolute: impl AsRef<Path>) -> PathBuf {
         let absolute = absolute.as_ref();
-        if self.is_host() { PathBuf::from("/").join(absolute) } else { self.inside(absolute) }
+        if self.is_host() { PathBuf::from("/").join(absolute) } else { self.resolved(absolute) }
     }
 
-    fn inside(&self, absolute: &Path) -> PathBuf {
+    fn resolved(&self, absolute: &Path) -> PathBuf {
         let mut found = self.0.clone();
         let mut depth = 0_usize;
         // What is still to walk, the next component last.

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::install::{old_file, quiet};
+use super::install::{cached, quiet};
 use super::output::Step;
 use super::settings::Settings;
 use super::status::{self, Package, Status};
@@ -86,7 +86,7 @@ fn fix(root: &Root, settings: &Settings, status: &Status, lock_wait: Duration) -
     let files: Vec<String> = half
         .iter()
         .filter(unpack)
-        .filter_map(|p| old_file(root, &settings.archives, &p.name, &p.version, &p.arch))
+        .filter_map(|p| cached(root, &settings.archives, &p.name, &p.version, &p.arch))
         .collect();
     if files.is_empty() {
         return Ok(said);
