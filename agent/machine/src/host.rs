@@ -14,7 +14,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use patchflock_baselines::os::{Family, OperatingSystem};
 
-pub(crate) use files::{exists, open_ours, read_ours, list, modified, read_bytes, read_text, real_name, replace};
+pub(crate) use files::{
+    exists, list, modified, open_ours, read_bytes, read_ours, read_text, real_name, replace,
+};
 pub use os_release::{OsRelease, identify, product};
 
 use crate::root::Root;
