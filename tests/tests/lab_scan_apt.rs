@@ -306,7 +306,7 @@ fn an_unsigned_source_is_never_fetched_and_makes_the_verdict_unknown() {
     let report = site::json(&out).unwrap();
     assert_eq!((out.code, &report["compliance"]["status"]), (3, &"UNKNOWN".into()), "{report}");
     assert!(out.stderr_text().contains("no-origin/wild/main: ") && out.stderr_text().contains("not signed"));
-    assert_unknown(&try_it(&site), "no-origin/wild/main", "never fetched");
+    assert_unknown(&try_it(&site), "no-origin/wild/main", "is not signed");
     // Its version stays away even though it is the newest.
     assert_eq!(site.installed().unwrap()["tool"], "1.0 installed");
 }

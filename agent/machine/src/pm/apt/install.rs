@@ -31,7 +31,7 @@ pub(super) fn fetch(
 ) -> Result<(), PmError> {
     super::needs_root("fetching packages")?;
     let settings = settings::read(root)?;
-    let status = status::read(&settings.status, &settings.arch)?;
+    let status = status::read(root, &settings.status, &settings.arch)?;
     let items = transaction::pending(plan, &status)?;
     if items.is_empty() {
         return Ok(());
@@ -108,7 +108,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn status(&self) -> Result<Status, PmError> {
-        status::read(&self.settings.status, &self.settings.arch)
+        status::read(self.root, &self.settings.status, &self.settings.arch)
     }
 
     /// Runs until every item is done, has its culprit, or nothing more can be done.

@@ -189,10 +189,14 @@ pub(super) fn words(out: &Output) -> String {
     lines.join("; ").chars().take(1500).collect()
 }
 
-/// `Ok` when apt ended well, its words otherwise.
+/// `Ok` when apt ended well and all that it said was kept, its words otherwise.
 pub(super) fn check(what: &str, out: &Output) -> Result<(), PmError> {
-    if out.success() {
+    if out.success() && !out.truncated {
         return Ok(());
+    }
+    if out.success() {
+        let tool_says = "it said more than is kept, so its answer is not whole".to_owned();
+        return Err(PmError::Failed { what: what.to_owned(), tool_says });
     }
     Err(PmError::Failed { what: what.to_owned(), tool_says: words(out) })
 }

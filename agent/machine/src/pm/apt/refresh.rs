@@ -185,7 +185,7 @@ mod tests {
             )
         });
         let entries = sources::parse_uris(&uris.concat()).unwrap();
-        let repos = sources::configured(&entries, std::path::Path::new("/nonexistent"));
+        let repos = sources::configured(&Root::host(), &entries, std::path::Path::new("/nonexistent"));
         let ids = |words: &str| {
             let stderr = words.as_bytes().to_vec();
             let out = Output { code: 100, stdout: Vec::new(), stderr, truncated: false };

@@ -25,7 +25,10 @@ pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>,
     super::needs_root("repairing the package database")?;
     let settings = settings::read(root)?;
     let look = || -> Result<(Vec<String>, bool), PmError> {
-        Ok((half_done(&status::read(&settings.status, &settings.arch)?), journal(&settings.status)))
+        Ok((
+            half_done(&status::read(root, &settings.status, &settings.arch)?),
+            journal(root, &settings.status)?,
+        ))
     };
     let nothing = |(half, journal): &(Vec<String>, bool)| half.is_empty() && !journal;
     if nothing(&look()?) {
@@ -53,11 +56,11 @@ pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>,
     if !out.success() {
         done.push(format!("dpkg --configure --pending says: {}", last_words(&out.stderr_text())));
     }
-    let after = status::read(&settings.status, &settings.arch)?;
+    let after = status::read(root, &settings.status, &settings.arch)?;
     if !half_done(&after).is_empty() {
         done.push(fix(root, &settings, &after, lock_wait)?);
     }
-    let left = half_done(&status::read(&settings.status, &settings.arch)?);
+    let left = half_done(&status::read(root, &settings.status, &settings.arch)?);
     done.push(if left.is_empty() {
         "everything is configured now".to_owned()
     } else {
@@ -81,7 +84,7 @@ fn fix(root: &Root, settings: &Settings, status: &Status, lock_wait: Duration) -
     let versions = half.iter().map(|p| (p.name.as_str(), p.arch.as_str(), p.version.as_str()));
     let preferences = Preferences::only(root, versions, status)?;
     let said = by_apt(&preferences, root, status, lock_wait)?;
-    let left = status::read(&settings.status, &settings.arch)?;
+    let left = status::read(root, &settings.status, &settings.arch)?;
     let unpack = |p: &&&Package| left.get(&p.name, &p.arch).is_some_and(|now| to_unpack(now));
     let files: Vec<String> = half
         .iter()
@@ -152,11 +155,9 @@ fn half_done(status: &Status) -> Vec<String> {
 }
 
 /// A killed dpkg leaves the newest states in `updates/`.
-fn journal(status: &Path) -> bool {
-    let Some(dir) = status.parent().map(|p| p.join("updates")) else { return false };
-    std::fs::read_dir(dir).is_ok_and(|mut entries| {
-        entries.any(|e| e.is_ok_and(|e| e.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit())))
-    })
+fn journal(root: &Root, status: &Path) -> Result<bool, PmError> {
+    let Some(dir) = status.parent().map(|p| p.join("updates")) else { return Ok(false) };
+    Ok(!status::journal(root, &dir)?.is_empty())
 }
 
 fn last_words(text: &str) -> String {

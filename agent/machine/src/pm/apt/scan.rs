@@ -16,6 +16,7 @@ use super::sources::{self, Repo};
 use super::status::{self, Package, Status};
 use super::{output, surroundings, version};
 use crate::exec::{Command, Output};
+use crate::host::read_ours;
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
 
@@ -123,9 +124,9 @@ struct Ours {
 }
 
 fn read(root: &Root, settings: &Settings, now: DateTime<Utc>) -> Result<Ours, PmError> {
-    let status = status::read(&settings.status, &settings.arch)?;
-    let auto = std::fs::read_to_string(&settings.extended_states)
-        .map(|text| status::parse_auto(&text))
+    let status = status::read(root, &settings.status, &settings.arch)?;
+    let auto = read_ours(root, &settings.extended_states, status::STATUS_CAP)
+        .map(|bytes| status::parse_auto(&String::from_utf8_lossy(&bytes)))
         .unwrap_or_default();
     let (repos, offers) = read_offers(root, settings, &status.names(), now)?;
     let mut upgradable: Vec<String> = offers

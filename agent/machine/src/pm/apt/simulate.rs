@@ -16,7 +16,7 @@ use crate::root::Root;
 /// Simulates; changes nothing and needs no root.
 pub(super) fn simulate(root: &Root, targets: &[Target], now: DateTime<Utc>) -> Result<Simulation, PmError> {
     let settings = super::settings::read(root)?;
-    let status = status::read(&settings.status, &settings.arch)?;
+    let status = status::read(root, &settings.status, &settings.arch)?;
     let mut refused = Vec::new();
     let mut wanted: Vec<&Target> = Vec::new();
     for target in targets {

@@ -15,8 +15,14 @@ use patchflock_baselines::inventory::{Source, SourceState};
 use super::lists::{self, Offer};
 use super::release::{self, Release};
 use crate::exec::Command;
+use crate::host::{exists, open_ours, read_ours};
 use crate::pm::PmError;
 use crate::root::Root;
+
+/// Longest package list, unpacked: the largest real ones have 80 MB.
+const LIST_CAP: u64 = 256 << 20;
+/// Longest Release file: real ones stay below 1 MB.
+const RELEASE_CAP: u64 = 64 << 20;
 
 /// One configured component of one repository.
 #[derive(Debug, Clone)]
@@ -70,7 +76,7 @@ pub(super) fn parse_uris(text: &str) -> Result<Vec<Configured>, (String, String)
 }
 
 /// Everything configured, with what the Release files in `lists` say. Not yet read: the indexes.
-pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
+pub(super) fn configured(root: &Root, entries: &[Configured], lists: &Path) -> Vec<Repo> {
     let mut repos: BTreeMap<(String, String), Repo> = BTreeMap::new();
     let releases: Vec<(&str, &str)> = entries
         .iter()
@@ -94,7 +100,7 @@ pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
             Some((component, arch)) => (component, format!("{inside}/Packages"), arch == "all"),
             None => ("", "Packages".to_owned(), false),
         };
-        let (release, file) = read.entry(base).or_insert_with(|| read_release(lists, list_base));
+        let (release, file) = read.entry(base).or_insert_with(|| read_release(root, lists, list_base));
         if release.as_ref().is_some_and(|r| {
             let lacks_arch = r.has_files && !r.knows(&key);
             (all && !r.separate_all)
@@ -115,7 +121,7 @@ pub(super) fn configured(entries: &[Configured], lists: &Path) -> Vec<Repo> {
     }
     let mut repos: Vec<Repo> = repos.into_values().collect();
     for repo in repos.iter_mut().filter(|r| r.release_file.is_none()) {
-        repo.date_by_lists();
+        repo.date_by_lists(root);
         if repo.release_file.is_none() {
             repo.source.security = is_security("Debian", "", &repo.source.suite, "");
         }
@@ -129,13 +135,13 @@ fn is_component(listed: &str, configured: &str) -> bool {
     listed == configured || listed.rsplit_once('/').is_some_and(|(_, last)| last == configured)
 }
 
-fn read_release(lists: &Path, base: &str) -> ReleaseFile {
+fn read_release(root: &Root, lists: &Path, base: &str) -> ReleaseFile {
     for name in ["InRelease", "Release"] {
         let path = lists.join(format!("{base}{name}"));
-        if let Ok(bytes) = std::fs::read(&path) {
-            let meta = std::fs::metadata(&path).ok().map(|meta| (path, meta));
-            return (release::parse(&String::from_utf8_lossy(&bytes)), meta);
-        }
+        let Ok(meta) = open_ours(root, &path).and_then(|file| file.metadata()) else { continue };
+        // One that is too large is as good as damaged.
+        let bytes = read_ours(root, &path, RELEASE_CAP).unwrap_or_default();
+        return (release::parse(&String::from_utf8_lossy(&bytes)), Some((path, meta)));
     }
     (None, None)
 }
@@ -253,8 +259,8 @@ impl Repo {
 
     /// A repository that is trusted without a Release file: its lists show when they were fetched. That of a
     /// repository on this disk is a link, and the link's age counts.
-    fn date_by_lists(&mut self) {
-        let found = self.indexes.iter().filter_map(|i| i.file()).find_map(|(path, _)| {
+    fn date_by_lists(&mut self, root: &Root) {
+        let found = self.indexes.iter().filter_map(|i| i.file(root)).find_map(|(path, _)| {
             let meta = std::fs::symlink_metadata(&path).ok()?;
             Some((path, changed_at(&meta)))
         });
@@ -297,7 +303,7 @@ impl Repo {
 
 impl Index {
     fn read(&self, root: &Root, wanted: &HashSet<String>) -> Result<Vec<Offer>, String> {
-        let Some((path, compressed)) = self.file() else {
+        let Some((path, compressed)) = self.file(root) else {
             // apt stores no file for an index that the Release file calls empty.
             return if self.optional || self.size == Some(0) {
                 Ok(Vec::new())
@@ -305,12 +311,11 @@ impl Index {
                 Err("never fetched; run `apt-get update` and see what it says".to_owned())
             };
         };
-        // Repositories on the same disk are links whose target is a path inside that system.
-        let path = inside(root, &path);
         let bytes = if compressed {
             cat(root, &path)?
         } else {
-            std::fs::read(&path).map_err(|e| format!("cannot be read: {e}"))?
+            // Repositories on the same disk are links whose target is a path inside that system.
+            read_ours(root, &path, LIST_CAP).map_err(|e| format!("cannot be read: {e}"))?
         };
         if let Some(size) = self.size.filter(|s| *s != bytes.len() as u64) {
             return Err(format!("damaged: {} bytes where the Release file says {size}", bytes.len()));
@@ -319,8 +324,10 @@ impl Index {
     }
 
     /// The list as it lies on disk, and whether it is compressed.
-    fn file(&self) -> Option<(PathBuf, bool)> {
-        let plain = |p: &Path| p.symlink_metadata().is_ok();
+    fn file(&self, root: &Root) -> Option<(PathBuf, bool)> {
+        // A link that leads nowhere is there, too, and tells so when it is read.
+        let plain =
+            |p: &Path| exists(root, &root.inside(p).to_string_lossy()) || p.symlink_metadata().is_ok();
         if plain(&self.list) {
             return Some((self.list.clone(), false));
         }
@@ -333,25 +340,17 @@ impl Index {
     }
 }
 
-/// Follows an absolute link inside `root`; one step, which is all that apt makes.
-fn inside(root: &Root, path: &Path) -> PathBuf {
-    match std::fs::read_link(path) {
-        Ok(target) if target.is_absolute() => root.path(target),
-        _ => path.to_owned(),
-    }
-}
-
 /// Every compression that this machine's apt knows, by its own helper.
 fn cat(root: &Root, path: &Path) -> Result<Vec<u8>, String> {
-    let seen_inside = Path::new("/").join(path.strip_prefix(root.dir()).unwrap_or(path));
+    let seen_inside = root.inside(path);
     let out = Command::new(root, "/usr/lib/apt/apt-helper")
         .args(["cat-file".as_ref(), seen_inside.as_os_str()])
-        .output_cap(1 << 30)
+        .output_cap(usize::try_from(LIST_CAP).unwrap_or(usize::MAX))
         .run()
         .map_err(|e| e.to_string())?;
     match (out.success(), out.truncated) {
         (true, false) => Ok(out.stdout),
-        (true, true) => Err("larger than 1 GiB".to_owned()),
+        (true, true) => Err(format!("larger than {LIST_CAP} bytes")),
         _ => Err(format!("damaged: {}", super::output::words(&out))),
     }
 }
@@ -366,5 +365,5 @@ pub(super) fn find(root: &Root, lists: &Path) -> Result<Vec<Repo>, PmError> {
         place,
         found,
     })?;
-    Ok(configured(&entries, lists))
+    Ok(configured(root, &entries, lists))
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use deb822_fast::{Deb822, Paragraph};
 
+use crate::host::{list, read_ours};
 use crate::pm::PmError;
+use crate::root::Root;
 
 /// One package that is at least partly there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,21 +72,12 @@ impl Status {
 }
 
 /// Reads the status file at `path`, and the journal beside it that a killed dpkg leaves.
-pub(super) fn read(path: &Path, native_arch: &str) -> Result<Status, PmError> {
-    let mut texts = vec![read_text(path)?];
+pub(super) fn read(root: &Root, path: &Path, native_arch: &str) -> Result<Status, PmError> {
+    let mut texts = vec![read_text(root, path)?];
     // After a crash the newest state of single packages is in updates/NNNN; dpkg applies them in order.
-    if let Some(dir) = path.parent().map(|p| p.join("updates"))
-        && let Ok(entries) = std::fs::read_dir(&dir)
-    {
-        let mut files: Vec<_> = entries
-            .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| {
-                p.file_name().is_some_and(|n| n.to_string_lossy().bytes().all(|b| b.is_ascii_digit()))
-            })
-            .collect();
-        files.sort();
-        for file in files {
-            texts.push(read_text(&file)?);
+    if let Some(dir) = path.parent().map(|p| p.join("updates")) {
+        for name in journal(root, &dir)? {
+            texts.push(read_text(root, &dir.join(name))?);
         }
     }
     let mut status = Status { native_arch: native_arch.to_owned(), ..Status::default() };
@@ -98,8 +91,21 @@ pub(super) fn read(path: &Path, native_arch: &str) -> Result<Status, PmError> {
     Ok(status)
 }
 
-fn read_text(path: &Path) -> Result<String, PmError> {
-    let bytes = std::fs::read(path).map_err(|source| PmError::Read { path: path.to_owned(), source })?;
+/// Files of the journal in `updates/`, in dpkg's order.
+pub(super) fn journal(root: &Root, dir: &Path) -> Result<Vec<String>, PmError> {
+    // dpkg writes it back after 5000.
+    let mut names = list(root, &root.inside(dir).to_string_lossy(), 100_000)
+        .map_err(|source| PmError::Read { path: dir.to_owned(), source })?;
+    names.retain(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    Ok(names)
+}
+
+/// Real ones have 3 MB.
+pub(super) const STATUS_CAP: u64 = 64 << 20;
+
+fn read_text(root: &Root, path: &Path) -> Result<String, PmError> {
+    let bytes = read_ours(root, path, STATUS_CAP)
+        .map_err(|source| PmError::Read { path: path.to_owned(), source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

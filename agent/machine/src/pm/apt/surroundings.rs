@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::status::{Package, Status};
 use super::version;
 use crate::exec::Command;
+use crate::host::read_text;
 use crate::root::Root;
 
 /// Programs that install updates by themselves, or make others do it.
@@ -83,7 +84,7 @@ pub(super) fn reboot(root: &Root, status: &Status) -> RebootEvidence {
         return RebootEvidence { needed: Some(false), evidence: Vec::new() };
     }
     let mut evidence = Vec::new();
-    let read = |path: &str| std::fs::read_to_string(root.path(path)).ok();
+    let read = |path: &str| read_text(root, path, 8 << 20).ok();
     if root.path("/run/reboot-required").exists() {
         let mut names: Vec<String> = read("/run/reboot-required.pkgs")
             .unwrap_or_default()

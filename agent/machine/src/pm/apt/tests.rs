@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::status::Status;
 use super::{dpkg_log, lists, output, policy, release, settings, sources, status, surroundings, transaction};
+use crate::exec::Output;
 use crate::root::Root;
 
 macro_rules! captured {
@@ -89,7 +90,7 @@ fn every_configured_repository_is_known_before_it_is_fetched() {
     let dir = tempfile::tempdir().unwrap();
     let file = "security.example_debian-security_dists_bookworm-security_InRelease";
     std::fs::write(dir.path().join(file), captured!("bookworm-security-InRelease.txt")).unwrap();
-    let mut repos = sources::configured(&entries, dir.path());
+    let mut repos = sources::configured(&Root::host(), &entries, dir.path());
     let now = "2026-11-24T00:00:00Z".parse().unwrap();
     for repo in &mut repos {
         assert_eq!(repo.read(&Root::host(), &HashSet::new(), now), []);
@@ -154,7 +155,7 @@ fn ubuntus_pockets_get_different_ids_and_two_mirrors_are_numbered() {
             format!("Origin: Ubuntu\nLabel: Ubuntu\nSuite: {suite}\nCodename: noble\nComponents: main\n");
         std::fs::write(dir.path().join(format!("{list}InRelease")), release).unwrap();
     }
-    let repos = sources::configured(&sources::parse_uris(&uris).unwrap(), dir.path());
+    let repos = sources::configured(&Root::host(), &sources::parse_uris(&uris).unwrap(), dir.path());
     let ids: Vec<_> = repos.iter().map(|r| r.source.id.as_str()).collect();
     assert_eq!(ids, ["Ubuntu/noble-security/main", "Ubuntu/noble/main", "Ubuntu/noble/main-2"]);
 }
@@ -202,9 +203,34 @@ fn a_half_configured_package_is_incomplete_and_the_journal_has_the_last_word() {
     let half = ALPHA.replace("installed", "half-configured").replace("1.0", "2.0");
     std::fs::write(dir.path().join("updates/0003"), half).unwrap();
     std::fs::write(dir.path().join("updates/tmp.i"), "torn").unwrap();
-    let found = status::read(&dir.path().join("status"), "amd64").unwrap();
+    let found = status::read(&Root::host(), &dir.path().join("status"), "amd64").unwrap();
     let alpha = found.get("alpha", "amd64").unwrap();
     assert_eq!((alpha.complete, &*alpha.version, &*alpha.state), (false, "2.0", "half-configured"));
+}
+
+#[test]
+fn links_of_a_system_in_a_directory_lead_into_it_and_not_to_ours() {
+    let (dir, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = Root::at(dir.path());
+    std::fs::write(ours.path().join("status"), ALPHA).unwrap();
+    std::fs::create_dir_all(root.path("/var/lib/dpkg")).unwrap();
+    let status = root.path("/var/lib/dpkg/status");
+    std::os::unix::fs::symlink(ours.path().join("status"), &status).unwrap();
+    let refused = status::read(&root, &status, "amd64").unwrap_err();
+    assert!(refused.to_string().contains("/var/lib/dpkg/status"), "{refused}");
+    // The same path is there in the system itself.
+    std::fs::create_dir_all(root.path(ours.path())).unwrap();
+    std::fs::write(root.path(ours.path()).join("status"), HELD).unwrap();
+    let found = status::read(&root, &status, "amd64").unwrap();
+    assert_eq!(found.names(), HashSet::from(["held".to_owned()]));
+}
+
+#[test]
+fn an_answer_that_is_not_whole_is_none() {
+    let whole = Output { code: 0, stdout: b"x".to_vec(), stderr: Vec::new(), truncated: false };
+    output::check("apt-get", &whole).unwrap();
+    let cut = Output { truncated: true, ..whole };
+    assert!(output::check("apt-get", &cut).unwrap_err().to_string().contains("not whole"));
 }
 
 #[test]
@@ -314,7 +340,7 @@ fn feed(text: &str) {
     settings::parse(text);
     dpkg_log::errors(text);
     if let Ok(entries) = sources::parse_uris(text) {
-        sources::configured(&entries, std::path::Path::new("/nonexistent"));
+        sources::configured(&Root::host(), &entries, std::path::Path::new("/nonexistent"));
     }
     let mut ignore = |_: crate::pm::Progress| {};
     super::progress::show(text.as_bytes(), &mut ignore);
