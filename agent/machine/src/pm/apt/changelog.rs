@@ -37,7 +37,7 @@ pub(super) fn fixes(root: &Root, plan: &Plan) -> Vec<Fixes> {
     // Whatever is wrong with the machine, the installation that follows says it better.
     let read = || -> Result<_, PmError> {
         let settings = settings::read(root)?;
-        let status = status::read(&settings.status, &settings.arch)?;
+        let status = status::read(root, &settings.status, &settings.arch)?;
         Ok((settings, status))
     };
     let Ok((settings, status)) = read() else { return Vec::new() };
