@@ -87,7 +87,7 @@ impl Run<'_, '_> {
             // It goes on: the note of its dependencies is for the repair that follows.
             Err(e @ PmError::Exec(ExecError::Stuck { .. })) => Err(e),
             Err(e) if !self.begun => {
-                marks::forget(root)?;
+                self.forget_marks();
                 Err(e)
             }
             Err(e) => {

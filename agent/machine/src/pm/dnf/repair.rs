@@ -43,11 +43,15 @@ pub(super) fn repair(system: &System) -> Result<Option<String>, PmError> {
         done.push(format!("took out what an interrupted upgrade left behind: {}", names.join(", ")));
     }
     match marks::restore(root, &marks::noted(root))? {
-        Ok(names) if names.is_empty() => {}
-        Ok(names) => done.push(format!("marked as dependencies again: {}", names.join(", "))),
+        Ok(names) => {
+            marks::forget(root)?;
+            if !names.is_empty() {
+                done.push(format!("marked as dependencies again: {}", names.join(", ")));
+            }
+        }
+        // The note stays for the next repair.
         Err(words) => done.push(words),
     }
-    marks::forget(root)?;
     Ok((!done.is_empty()).then(|| done.join("; ")))
 }
 
