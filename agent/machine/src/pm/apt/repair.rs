@@ -85,7 +85,7 @@ fn fix(root: &Root, settings: &Settings, status: &Status, lock_wait: Duration) -
     let preferences = Preferences::only(root, versions, status)?;
     let said = by_apt(&preferences, root, status, lock_wait)?;
     let left = status::read(root, &settings.status, &settings.arch)?;
-    let unpack = |p: &&&Package| left.get(&p.name, &p.arch).is_some_and(|now| to_unpack(now));
+    let unpack = |p: &&&Package| left.get(&p.name, &p.arch).is_some_and(to_unpack);
     let files: Vec<String> = half
         .iter()
         .filter(unpack)
