@@ -149,7 +149,11 @@ impl Machine {
     /// # Errors
     /// The machine is off.
     pub fn boot_id(&self) -> Result<String> {
-        Ok(self.ok("cat /proc/sys/kernel/random/boot_id")?.trim().to_owned())
+        // Read from outside: a process that enters a machine while it shuts down may be stopped with all others,
+        // and then holds the shutdown up.
+        let leader = self.leader().context("the machine is off")?;
+        let path = format!("/proc/{leader}/root/proc/sys/kernel/random/boot_id");
+        Ok(fs::read_to_string(&path).with_context(|| path.clone())?.trim().to_owned())
     }
 
     /// Copies a program of the host into `/usr/bin`.
