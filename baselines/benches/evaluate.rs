@@ -92,27 +92,9 @@ fn baseline(os: OperatingSystem, rules: &[(&str, u32)], listed: usize) -> Baseli
 
 fn offered(i: usize) -> Candidate {
     Candidate {
-        name: format!("package-{i}"),
-        arch: "x86_64".into(),
-        installed: "1.2.3-4.el9".into(),
-        version: format!("1.2.{}-1.el9", 4 + i % 7),
-        title: None,
         sources: vec!["baseos".into()],
         security: i.is_multiple_of(3),
-        section: None,
-        priority: None,
-        product: None,
-        product_family: None,
-        patch_set: None,
-        advisories: Vec::new(),
-        aliases: Vec::new(),
-        packages: Vec::new(),
-        build_time: None,
-        first_seen: None,
-        held: None,
-        phased: None,
-        obsoletes: false,
-        size: None,
+        ..Candidate::bare(format!("package-{i}"), "x86_64", "1.2.3-4.el9", format!("1.2.{}-1.el9", 4 + i % 7))
     }
 }
 

@@ -209,6 +209,40 @@ pub struct Candidate {
     pub size: Option<u64>,
 }
 
+impl Candidate {
+    /// An offer of which nothing but these is known yet.
+    pub fn bare(
+        name: impl Into<String>,
+        arch: impl Into<String>,
+        installed: impl Into<String>,
+        version: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            arch: arch.into(),
+            installed: installed.into(),
+            version: version.into(),
+            title: None,
+            sources: Vec::new(),
+            security: false,
+            section: None,
+            priority: None,
+            product: None,
+            product_family: None,
+            patch_set: None,
+            advisories: Vec::new(),
+            aliases: Vec::new(),
+            packages: Vec::new(),
+            build_time: None,
+            first_seen: None,
+            held: None,
+            phased: None,
+            obsoletes: false,
+            size: None,
+        }
+    }
+}
+
 /// A vendor's notice about one or more packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

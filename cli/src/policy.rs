@@ -53,7 +53,8 @@ pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Every problem of a document, with its place, as one failure of the operator's.
 pub(crate) fn problems(bytes: &[u8], problems: &[Problem]) -> Failure {
-    let text = document::render(&String::from_utf8_lossy(bytes), problems);
+    // Bytes that are no text have no lines worth showing.
+    let text = document::render(std::str::from_utf8(bytes).unwrap_or_default(), problems);
     let errors = problems.iter().filter(|p| p.severity == Severity::Error).count();
     output::talk(text.trim_end());
     Failure::operator(format!("{}; nothing was changed", output::count(errors, "problem", "problems")))

@@ -6,6 +6,7 @@
 
 mod files;
 mod os_release;
+pub(crate) mod records;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use patchflock_baselines::os::{Family, OperatingSystem};
 
-pub(crate) use files::{
-    exists, list, modified, open_ours, read_bytes, read_ours, read_text, real_name, replace,
-};
+pub(crate) use files::{exists, list, modified, open_ours, read_bytes, read_ours, read_text, real_name};
 pub use os_release::{OsRelease, identify, product};
 
 use crate::root::Root;

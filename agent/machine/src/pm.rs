@@ -172,6 +172,11 @@ pub enum PmError {
     },
 }
 
+/// Asked before anything is tried, so that nobody reads a tool's complaint about a lock file.
+fn needs_root(what: &'static str) -> Result<(), PmError> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(PmError::NeedsRoot { what }) }
+}
+
 /// A native package manager.
 pub trait PackageManager {
     /// Name of the tool: `apt`, `dnf`.

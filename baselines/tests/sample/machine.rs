@@ -80,27 +80,9 @@ pub(crate) fn source(id: &str, origin: &str, codename: &str, security: bool) -> 
 
 pub(crate) fn candidate(name: &str, installed: &str, version: &str, source: &str) -> Candidate {
     Candidate {
-        name: name.into(),
-        arch: "amd64".into(),
-        installed: installed.into(),
-        version: version.into(),
-        title: None,
         sources: vec![source.into()],
         security: source == "security",
-        section: None,
-        priority: None,
-        product: None,
-        product_family: None,
-        patch_set: None,
-        advisories: Vec::new(),
-        aliases: Vec::new(),
-        packages: Vec::new(),
-        build_time: None,
-        first_seen: None,
-        held: None,
-        phased: None,
-        obsoletes: false,
-        size: None,
+        ..Candidate::bare(name, "amd64", installed, version)
     }
 }
 

@@ -4,7 +4,7 @@
 //! (`openat2` with `RESOLVE_IN_ROOT`), and device files and pipes are not read.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -63,36 +63,6 @@ pub(crate) fn open_ours(root: &Root, ours: &Path) -> io::Result<File> {
 /// [`read_bytes`] as text; what is not UTF-8 becomes U+FFFD.
 pub(crate) fn read_text(root: &Root, path: &str, cap: u64) -> io::Result<String> {
     read_bytes(root, path, cap).map(|b| String::from_utf8_lossy(&b).into_owned())
-}
-
-/// Replaces a file for everybody to read in one of our own directories, or removes it; `dir` is made where only its
-/// last part is missing.
-pub(crate) fn replace(root: &Root, dir: &str, name: &str, content: Option<&[u8]>) -> io::Result<()> {
-    let (parent, own) = dir.trim_end_matches('/').rsplit_once('/').unwrap_or(("", dir));
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let parent = open_with(root, if parent.is_empty() { "/" } else { parent }, flags)?;
-    let at = || rustix::fs::openat(&parent, own, flags | OFlags::NOFOLLOW, Mode::empty());
-    let dir = match (at(), content) {
-        (Err(Errno::NOENT), None) => return Ok(()),
-        (Err(Errno::NOENT), Some(_)) => {
-            rustix::fs::mkdirat(&parent, own, Mode::from_raw_mode(0o755))?;
-            at()?
-        }
-        (other, _) => other?,
-    };
-    let Some(content) = content else {
-        return match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
-            Err(Errno::NOENT) => Ok(()),
-            other => Ok(other?),
-        };
-    };
-    let new = format!(".{name}.new");
-    // What an interrupted run left.
-    rustix::fs::unlinkat(&dir, new.as_str(), AtFlags::empty()).ok();
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mut file: File = rustix::fs::openat(&dir, new.as_str(), flags, Mode::from_raw_mode(0o644))?.into();
-    file.write_all(content)?;
-    Ok(rustix::fs::renameat(&dir, new.as_str(), &dir, name)?)
 }
 
 /// The first bytes of a file, at most `count`.

@@ -117,10 +117,5 @@ impl PackageManager for Apt {
     }
 }
 
-/// Asked before anything is tried, so that nobody reads apt's complaint about a lock file.
-fn needs_root(what: &'static str) -> Result<(), PmError> {
-    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(PmError::NeedsRoot { what }) }
-}
-
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! Python API by three small embedded scripts; advisories come from the cached repodata, and what became of a
 //! package from rpm. dnf 5 and yum 3 are refused. Parts: `script` runs the scripts, `scan` (with `metadata`,
 //! `updateinfo`, `evidence`), `refresh`, `transaction`
-//! (simulate, fetch), `install`, `repair`; `database` asks rpm; `records` writes our own files.
+//! (simulate, fetch), `install`, `repair`; `database` asks rpm.
 //!
 //! Old kernels stay: a plan names no removals, so `installonly_limit` of dnf.conf is not applied in our transactions.
 //! dnf applies it when it installs a kernel itself, and `dnf remove --oldinstallonly` leaves only the newest and the
@@ -21,7 +21,6 @@ pub mod fuzzing;
 mod install;
 mod marks;
 mod metadata;
-mod records;
 mod refresh;
 mod repair;
 mod scan;

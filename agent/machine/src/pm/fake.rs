@@ -326,26 +326,8 @@ impl PackageManager for Fake {
 
 fn candidate(name: &str, package: &Package, version: &str) -> Candidate {
     Candidate {
-        name: name.to_owned(),
-        arch: ARCH.into(),
-        installed: package.version.clone(),
-        version: version.to_owned(),
-        title: None,
         sources: vec![SOURCE.into()],
-        security: false,
-        section: None,
-        priority: None,
-        product: None,
-        product_family: None,
-        patch_set: None,
-        advisories: Vec::new(),
-        aliases: Vec::new(),
-        packages: Vec::new(),
-        build_time: None,
-        first_seen: None,
         held: package.held.then(|| "on hold".to_owned()),
-        phased: None,
-        obsoletes: false,
-        size: None,
+        ..Candidate::bare(name, ARCH, package.version.clone(), version)
     }
 }

@@ -12,7 +12,7 @@ use super::status::{self, Package, Status};
 use super::transaction::{self, Preferences, Supply};
 use super::{lock, output, progress};
 use crate::exec::{Command, ExecError, Output};
-use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
+use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress, needs_root};
 use crate::root::Root;
 
 /// Downloads and installations may take this long before they count as stuck.
@@ -29,7 +29,7 @@ pub(super) fn fetch(
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<(), PmError> {
-    super::needs_root("fetching packages")?;
+    needs_root("fetching packages")?;
     let settings = settings::read(root)?;
     let status = status::read(root, &settings.status, &settings.arch)?;
     let items = transaction::pending(plan, &status)?;
@@ -73,7 +73,7 @@ pub(super) fn install(
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<InstallReport, PmError> {
-    super::needs_root("installing packages")?;
+    needs_root("installing packages")?;
     let settings = settings::read(root)?;
     if !plan.items.is_empty() {
         // First the lock: what somebody else is doing just now changes what is compared with the plan.

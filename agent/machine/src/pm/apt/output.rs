@@ -189,6 +189,16 @@ pub(super) fn words(out: &Output) -> String {
     lines.join("; ").chars().take(1500).collect()
 }
 
+/// What a simulation said, if it succeeded and is whole.
+pub(super) fn simulated(what: &str, out: &Output) -> Result<Simulated, PmError> {
+    check(what, out)?;
+    parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
+        what: what.to_owned(),
+        place,
+        found,
+    })
+}
+
 /// `Ok` when apt ended well and all that it said was kept, its words otherwise.
 pub(super) fn check(what: &str, out: &Output) -> Result<(), PmError> {
     if out.success() && !out.truncated {

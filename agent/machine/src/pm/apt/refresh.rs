@@ -1,58 +1,23 @@
 //! `apt-get update`, with every failure assigned to a source.
-//!
-//! apt keeps the old lists of a repository that cannot be reached and forgets that they are old; so that a later scan
-//! does not take them for good, the failures of the last refresh are written down until one succeeds. Losing the file
-//! is harmless: the age of the metadata stays visible.
 
 use std::time::Duration;
-
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
 use super::sources::{self, Repo};
 use super::{lock, output, progress, settings};
 use crate::exec::Output;
-use crate::host::{modified, read_bytes, replace};
-use crate::pm::{OnProgress, PmError, Progress, RefreshReport};
+use crate::failures::{self, Failure};
+use crate::pm::{OnProgress, PmError, Progress, RefreshReport, needs_root};
 use crate::root::Root;
 
 /// Id of what cannot be said of any one source.
 pub(super) const UNATTRIBUTED: &str = "apt";
 
-const DIR: &str = "/var/cache/patchflock";
-const FILE: &str = "apt-refresh.json";
+const FILE: &str = "/var/cache/patchflock/apt-refresh.json";
 
-/// One source that could not be refreshed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) id: String,
-    pub(super) at: DateTime<Utc>,
-    pub(super) why: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Record {
-    failed: Vec<(String, String)>,
-}
-
-fn remember(root: &Root, failed: &[(String, String)]) -> Result<(), PmError> {
-    let write = || {
-        let record = serde_json::to_vec(&Record { failed: failed.to_vec() })?;
-        replace(root, DIR, FILE, (!failed.is_empty()).then_some(&record))
-    };
-    write().map_err(|source| PmError::Read { path: root.path(DIR).join(FILE), source })
-}
-
-/// Failures of the last refresh. The caller compares the time with that of the lists, since somebody else's refresh
-/// may have succeeded in the meantime.
+/// Failures of the last refresh; see [`failures::last`].
 pub(super) fn last_failures(root: &Root) -> Vec<Failure> {
-    let path = format!("{DIR}/{FILE}");
-    let Ok(at) = modified(root, &path).map(DateTime::from) else { return Vec::new() };
-    let record =
-        read_bytes(root, &path, 4 << 20).ok().and_then(|b| serde_json::from_slice::<Record>(&b).ok());
-    let failed = record.map(|r| r.failed).unwrap_or_default();
-    failed.into_iter().map(|(id, why)| Failure { id, at, why }).collect()
+    failures::last(root, FILE)
 }
 
 /// Fetches the metadata. A repository that fails is in the report; the others are fetched all the same.
@@ -64,7 +29,7 @@ pub(super) fn refresh(
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<RefreshReport, PmError> {
-    super::needs_root("refreshing repository metadata")?;
+    needs_root("refreshing repository metadata")?;
     let settings: Settings = settings::read(root)?;
     on_progress(Progress::Phase("Refreshing".into()));
     lock::wait(&[settings.lists.join("lock")], lock_wait)?;
@@ -72,11 +37,11 @@ pub(super) fn refresh(
         // Somebody else is at it.
         Err(locked @ PmError::Locked { .. }) => Err(locked),
         Err(e) => {
-            remember(root, &[(UNATTRIBUTED.to_owned(), e.to_string())])?;
+            failures::remember(root, FILE, &[(UNATTRIBUTED.to_owned(), e.to_string())])?;
             Err(e)
         }
         Ok(failed) => {
-            remember(root, &failed)?;
+            failures::remember(root, FILE, &failed)?;
             Ok(RefreshReport { failed })
         }
     }
@@ -99,7 +64,7 @@ fn update(
         return Err(locked);
     }
     let repos = sources::find(root, &settings.lists)?;
-    let failed = failures(&out, &repos);
+    let failed = attributed(&out, &repos);
     if failed.is_empty() {
         output::check("apt-get update", &out)?;
     }
@@ -115,7 +80,7 @@ fn fresh<'r>(repos: &'r [Repo], failed: &'r [(String, String)]) -> impl Iterator
 }
 
 /// Which source each complaint is about, by the address in it. The id is shown, never the address alone.
-fn failures(out: &Output, repos: &[Repo]) -> Vec<(String, String)> {
+fn attributed(out: &Output, repos: &[Repo]) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let complaints = ["E: ", "W: "].iter().flat_map(|severity| output::complaints(out, severity));
     for words in complaints.filter(|w| !is_summary(w)) {
@@ -149,34 +114,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_remembered_until_a_refresh_succeeds() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Root::at(dir.path());
-        remember(&root, &[]).unwrap_err();
-        std::fs::create_dir_all(root.path("/var/cache")).unwrap();
-        assert_eq!(last_failures(&root), []);
-        remember(&root, &[]).unwrap();
-        for why in ["no route", "no name"] {
-            remember(&root, &[("Debian/x/main".into(), why.into())]).unwrap();
-            let found = last_failures(&root);
-            assert_eq!((found.len(), &*found[0].id, &*found[0].why), (1, "Debian/x/main", why));
-        }
-        remember(&root, &[]).unwrap();
-        assert_eq!(last_failures(&root), []);
-        assert_eq!(std::fs::read_dir(root.path(DIR)).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_record_is_not_written_through_links_out_of_the_system() {
-        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let root = Root::at(dir.path());
-        std::fs::create_dir_all(root.path("/var/cache")).unwrap();
-        std::os::unix::fs::symlink(outside.path(), root.path(DIR)).unwrap();
-        remember(&root, &[("a".into(), "b".into())]).unwrap_err();
-        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
-    }
-
-    #[test]
     fn a_complaint_about_nobody_makes_no_source_fresh() {
         let uris = ["a", "b"].map(|suite| {
             format!(
@@ -189,7 +126,7 @@ mod tests {
         let ids = |words: &str| {
             let stderr = words.as_bytes().to_vec();
             let out = Output { code: 100, stdout: Vec::new(), stderr, truncated: false };
-            let failed = failures(&out, &repos);
+            let failed = attributed(&out, &repos);
             fresh(&repos, &failed).map(|r| r.source.id.clone()).collect::<Vec<_>>()
         };
         let (a, b) = ("no-origin/a/main", "no-origin/b/main");
@@ -198,14 +135,5 @@ mod tests {
         assert_eq!(ids("E: Problem executing scripts\n"), Vec::<String>::new());
         let both = "E: Failed to fetch http://x/dists/a/InRelease  500\nE: Problem executing scripts\n";
         assert_eq!(ids(both), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_damaged_record_is_as_good_as_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Root::at(dir.path());
-        std::fs::create_dir_all(root.path(DIR)).unwrap();
-        std::fs::write(root.path(DIR).join(FILE), b"{\"failed\": 7").unwrap();
-        assert_eq!(last_failures(&root), []);
     }
 }

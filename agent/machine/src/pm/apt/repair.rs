@@ -14,7 +14,7 @@ use super::status::{self, Package, Status};
 use super::transaction::{self, Preferences};
 use super::{lock, output, settings};
 use crate::exec::Command;
-use crate::pm::PmError;
+use crate::pm::{PmError, needs_root};
 use crate::root::Root;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -22,7 +22,7 @@ const OPTIONS: [&str; 2] = ["--force-confdef", "--force-confold"];
 
 /// Repairs, if there is something to repair. `Some`: what was done, in words.
 pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>, PmError> {
-    super::needs_root("repairing the package database")?;
+    needs_root("repairing the package database")?;
     let settings = settings::read(root)?;
     let look = || -> Result<(Vec<String>, bool), PmError> {
         Ok((
@@ -125,11 +125,7 @@ fn by_apt(
     if !out.success() {
         return Ok(format!("apt-get -f install finds no way: {}", output::words(&out)));
     }
-    let would = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
-        what: "apt-get -s -f install".into(),
-        place,
-        found,
-    })?;
+    let would = output::simulated("apt-get -s -f install", &out)?;
     let again = |s: &Step| {
         let package = status.get(&s.name, s.arch.as_deref().unwrap_or(&status.native_arch));
         package.is_some_and(|p| !p.complete && s.to.as_ref() == Some(&p.version))

@@ -104,12 +104,7 @@ fn tell_deferred(
 fn simulate(root: &Root, more: &[&str]) -> Result<(Output, output::Simulated), PmError> {
     let what = "apt-get -s -V dist-upgrade";
     let out = Command::new(root, "apt-get").args(SIMULATE).args(more).arg("dist-upgrade").run()?;
-    output::check(what, &out)?;
-    let parsed = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
-        what: what.to_owned(),
-        place,
-        found,
-    })?;
+    let parsed = output::simulated(what, &out)?;
     Ok((out, parsed))
 }
 
@@ -275,27 +270,16 @@ fn match_offers(
 
 fn candidate(package: &Package, offer: &Offer) -> Candidate {
     Candidate {
-        name: package.name.clone(),
-        arch: package.arch.clone(),
-        installed: package.version.clone(),
-        version: offer.version.clone(),
-        title: None,
-        sources: Vec::new(),
-        security: false,
         section: offer.section.clone(),
         priority: offer.priority.clone(),
-        product: None,
-        product_family: None,
-        patch_set: None,
-        advisories: Vec::new(),
-        aliases: Vec::new(),
-        packages: Vec::new(),
-        build_time: None,
-        first_seen: None,
-        held: None,
         phased: offer.phased.map(|percentage| Phased { percentage, deferred: false }),
-        obsoletes: false,
         size: offer.size,
+        ..Candidate::bare(
+            package.name.clone(),
+            package.arch.clone(),
+            package.version.clone(),
+            offer.version.clone(),
+        )
     }
 }
 

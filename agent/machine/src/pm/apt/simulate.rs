@@ -112,11 +112,6 @@ impl Search<'_> {
         if !out.success() {
             return Ok(Err(output::words(&out)));
         }
-        let parsed = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
-            what: "apt-get -s install".into(),
-            place,
-            found,
-        })?;
-        Ok(Ok(parsed.steps))
+        Ok(Ok(output::simulated("apt-get -s install", &out)?.steps))
     }
 }

@@ -136,13 +136,7 @@ pub(super) fn pending<'p>(plan: &'p Plan, status: &Status) -> Result<Vec<&'p Ite
 pub(super) fn simulate(preferences: &Preferences) -> Result<Vec<Step>, PmError> {
     let what = "apt-get -s upgrade --with-new-pkgs";
     let out = preferences.apt_get().args(SIMULATE).args(["-y", "upgrade", "--with-new-pkgs"]).run()?;
-    output::check(what, &out)?;
-    let parsed = output::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
-        what: what.to_owned(),
-        place,
-        found,
-    })?;
-    Ok(parsed.steps)
+    Ok(output::simulated(what, &out)?.steps)
 }
 
 /// Where the packages would come from that are not in the cache.

@@ -13,10 +13,10 @@ use super::System;
 use super::database::Database;
 use super::marks;
 use super::script::{Said, text};
-use super::transaction::{arguments, needs_root, nevra, one_line, pending, percent, run};
+use super::transaction::{arguments, nevra, one_line, pending, percent, run};
 use super::updateinfo::Nevra;
 use crate::exec::ExecError;
-use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress};
+use crate::pm::{InstallReport, OnProgress, Outcome, OutcomeKind, PmError, Progress, needs_root};
 
 /// Output kept for the record.
 const LOG: usize = 256 << 10;

@@ -9,12 +9,11 @@ use std::time::Duration;
 use patchflock_baselines::plan::{Item, Role};
 
 use super::database::Database;
-use super::records;
 use super::script::decisive;
 use super::transaction::nevra;
 use super::updateinfo::Nevra;
 use crate::exec::Command;
-use crate::host::read_bytes;
+use crate::host::{read_bytes, records};
 use crate::pm::PmError;
 use crate::root::Root;
 
@@ -35,6 +34,7 @@ pub(super) fn note(root: &Root, new: &[Nevra]) -> Result<(), PmError> {
     let bytes =
         serde_json::to_vec(&list).map_err(|e| PmError::Read { path: root.path(FILE), source: e.into() })?;
     records::write(root, FILE, &bytes, 0o600)
+        .map_err(|source| PmError::Read { path: root.path(FILE), source })
 }
 
 /// What an interrupted run noted; a damaged note is as good as none.
@@ -46,7 +46,7 @@ pub(super) fn noted(root: &Root) -> Vec<Nevra> {
 
 /// The transaction ended, or its marks are restored.
 pub(super) fn forget(root: &Root) -> Result<(), PmError> {
-    records::remove(root, FILE)
+    records::remove(root, FILE).map_err(|source| PmError::Read { path: root.path(FILE), source })
 }
 
 /// Marks those that are installed; `Err` inside: dnf's words, where it would not.

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::System;
 use super::marks;
 use super::script::{decisive, rpm, text};
-use super::transaction::{needs_root, run};
+use super::transaction::run;
 use crate::exec::{Command, Output};
-use crate::pm::PmError;
+use crate::pm::{PmError, needs_root};
 
 pub(super) fn repair(system: &System) -> Result<Option<String>, PmError> {
     needs_root("repairing the package database")?;

@@ -1,6 +1,6 @@
 //! The scan: one dnf process for packages and dnf's opinion, the cached repodata for advisories.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::script::{SCAN, Script, decisive, facts_of};
 use super::updateinfo::{Advisories, Nevra};
 use super::{System, evidence, metadata, refresh};
+use crate::failures::Failure;
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
 
@@ -218,14 +219,14 @@ fn source(
     raw: &RawSource,
     wanted: &HashSet<Nevra>,
     advisories: &mut Advisories,
-    refused: &HashMap<String, refresh::Failure>,
+    refused: &[Failure],
 ) -> Source {
     let repomd = metadata::repomd(root, &raw.cache);
     let refreshed_at = metadata::refreshed_at(root, &raw.cache, repomd.as_ref().ok());
     let metadata_date = repomd.as_ref().ok().and_then(|r| r.date);
-    let later = |f: &&refresh::Failure| refreshed_at.is_none_or(|at| f.at > at);
+    let later = |f: &&Failure| f.id == raw.id && refreshed_at.is_none_or(|at| f.at > at);
     let next = "refresh the metadata as root (dnf makecache)";
-    let why = match (&raw.failed, &repomd, refused.get(&raw.id).filter(later)) {
+    let why = match (&raw.failed, &repomd, refused.iter().find(later)) {
         // dnf checks the cached files against repomd.xml, and says the same of absent and of damaged ones.
         (Some(words), _, _) if words.contains("no cache for") => {
             Some(format!("{words}: the metadata are absent or damaged; {next}"))
@@ -294,27 +295,13 @@ fn candidates(mut raw: Vec<RawCandidate>, advisories: &Advisories, all_security:
             continue;
         }
         out.push(Candidate {
-            name: p.name,
-            arch: p.arch,
-            installed: p.from,
-            version: p.version,
             title: (!p.replaces.is_empty()).then(|| format!("replaces {}", p.replaces.join(", "))),
             sources: vec![p.source],
-            security: false,
-            section: None,
-            priority: None,
-            product: None,
-            product_family: None,
-            patch_set: None,
-            advisories: Vec::new(),
-            aliases: Vec::new(),
-            packages: Vec::new(),
             build_time: time(p.built),
-            first_seen: None,
             held: p.held,
-            phased: None,
             obsoletes: !p.replaces.is_empty(),
             size: u64::try_from(p.size).ok().filter(|s| *s > 0),
+            ..Candidate::bare(p.name, p.arch, p.from, p.version)
         });
     }
     // Only now it is known who offers each.

@@ -13,7 +13,7 @@ use super::System;
 use super::database::Database;
 use super::script::{Said, Script, TRANSACTION, text};
 use super::updateinfo::Nevra;
-use crate::pm::{OnProgress, PmError, Progress};
+use crate::pm::{OnProgress, PmError, Progress, needs_root};
 use crate::root::Root;
 
 /// A change of the script.
@@ -132,10 +132,6 @@ pub(super) fn one_line(words: &str) -> String {
 pub(super) fn percent(done: u64, total: u64) -> u8 {
     let (done, total) = (u128::from(done.min(total)), u128::from(total));
     u8::try_from((done * 100).checked_div(total).unwrap_or(0)).unwrap_or(100)
-}
-
-pub(super) fn needs_root(what: &'static str) -> Result<(), PmError> {
-    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(PmError::NeedsRoot { what }) }
 }
 
 #[cfg(test)]
