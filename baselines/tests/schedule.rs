@@ -2,29 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use chrono::{DateTime, Utc};
-use patchflock_baselines::schedule::{Field, Occurrence, Schedule};
-use patchflock_baselines::window::MaintenanceWindow;
+#[path = "sample/window.rs"]
+mod sample;
 
-/// A window as a document would give it; its defaults are the type's own.
-fn window(schedule: &str, zone: &str) -> MaintenanceWindow {
-    serde_json::from_value(serde_json::json!({
-        "name": "nightly", "schedule": schedule, "schedule_timezone": zone,
-        "duration_minutes": 120, "cutoff_minutes": 60, "allow_unassociated_targets": false,
-    }))
-    .unwrap_or_else(|error| panic!("{schedule}: {error}"))
-}
-
-fn utc(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
-/// The first starts after an instant, in the window's own zone.
-fn starts(window: &MaintenanceWindow, from: &str, count: usize) -> Vec<String> {
-    let local =
-        |o: Occurrence| o.start.with_timezone(&window.schedule_timezone).format("%a %F %T %z").to_string();
-    window.occurrences(utc(from)).map(local).take(count).collect()
-}
+use patchflock_baselines::schedule::{Field, Schedule};
+use sample::{starts, utc, window};
 
 fn check(schedule: &str, zone: &str, from: &str, wanted: &[&str]) {
     assert_eq!(starts(&window(schedule, zone), from, wanted.len()), wanted, "{schedule} in {zone}");

@@ -2,29 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+#[path = "sample/window.rs"]
+mod sample;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use patchflock_baselines::schedule::{Occurrence, Schedule, WindowState};
+use patchflock_baselines::schedule::{Schedule, WindowState};
 use patchflock_baselines::window::{Freeze, MaintenanceWindow};
-
-/// A window as a document would give it; its defaults are the type's own.
-fn window(schedule: &str, zone: &str) -> MaintenanceWindow {
-    serde_json::from_value(serde_json::json!({
-        "name": "nightly", "schedule": schedule, "schedule_timezone": zone,
-        "duration_minutes": 120, "cutoff_minutes": 60, "allow_unassociated_targets": false,
-    }))
-    .unwrap_or_else(|error| panic!("{schedule}: {error}"))
-}
-
-fn utc(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
-/// The first starts after an instant, in the window's own zone.
-fn starts(window: &MaintenanceWindow, from: &str, count: usize) -> Vec<String> {
-    let local =
-        |o: Occurrence| o.start.with_timezone(&window.schedule_timezone).format("%a %F %T %z").to_string();
-    window.occurrences(utc(from)).map(local).take(count).collect()
-}
+use sample::{starts, utc, window};
 
 #[test]
 fn an_offset_moves_whole_calendar_days_at_the_same_local_time() {
