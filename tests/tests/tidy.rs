@@ -19,12 +19,24 @@ const FAIL: usize = 800;
 /// Names where unrelated things collect.
 const JUNK: [&str; 5] = ["utils", "helpers", "common", "manager", "misc"];
 /// Who may depend on whom among our own crates. A crate that is not here is not allowed yet.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("patchflock-baselines", &[]),
     ("patchflock-machine", &["patchflock-baselines"]),
-    ("patchflock-cli", &["patchflock-baselines", "patchflock-machine"]),
+    ("patchflock-api", &["patchflock-baselines", "patchflock-machine"]),
+    ("patchflock-priv", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
+    ("patchflock-agent", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
+    ("patchflock-cli", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
     ("patchflock-fuzz", &["patchflock-baselines", "patchflock-machine"]),
-    ("patchflock-tests", &["patchflock-baselines", "patchflock-fuzz", "patchflock-machine"]),
+    (
+        "patchflock-tests",
+        &[
+            "patchflock-agent",
+            "patchflock-api",
+            "patchflock-baselines",
+            "patchflock-fuzz",
+            "patchflock-machine",
+        ],
+    ),
 ];
 /// What pure policy may not touch, and what it would mean.
 const IMPURE: [(&str, &str); 11] = [

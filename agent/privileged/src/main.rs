@@ -1,0 +1,3 @@
+//! `patchflock-priv`: see the library.
+
+fn main() {}

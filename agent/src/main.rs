@@ -1,0 +1,3 @@
+//! `patchflockd`: the agent of one node.
+
+fn main() {}
