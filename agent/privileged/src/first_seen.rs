@@ -49,12 +49,15 @@ enum Line {
 /// Name, architecture, version.
 type Version = (String, String, String);
 
+/// Date, first sight and security.
+type Sight = (DateTime<Utc>, bool, bool);
+
 /// The lines, by what is asked for.
 #[derive(Default)]
 struct Ledger {
     sources: BTreeMap<String, DateTime<Utc>>,
-    /// By version: sources with date, first sight and security.
-    versions: BTreeMap<Version, BTreeMap<String, (DateTime<Utc>, bool, bool)>>,
+    /// By version and source.
+    versions: BTreeMap<Version, BTreeMap<String, Sight>>,
 }
 
 impl Ledger {

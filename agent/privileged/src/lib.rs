@@ -37,8 +37,12 @@ const STATE: &str = "/var/lib/patchflock";
 
 /// Tells what is being done.
 pub(crate) type Say<'a> = &'a mut dyn FnMut(&str);
-/// Opens a machine.
-pub type Open = fn(&Root, DateTime<Utc>) -> Result<System, SystemError>;
+/// Opens a machine, its package manager included.
+pub type Open = dyn Fn(&Root, DateTime<Utc>) -> Result<System, SystemError>;
+/// Runs `systemctl` with these arguments and this deadline.
+pub type Systemctl = dyn Fn(&[&str], Duration) -> Result<Output, ExecError>;
+/// Starts the guard of a transaction, which outlives us.
+pub type Start = dyn Fn(&RunId, u64) -> Result<(), ExecError>;
 
 /// What work is done on and with: all that tests replace.
 pub struct Desk {
@@ -46,12 +50,12 @@ pub struct Desk {
     pub root: Root,
     /// The clock.
     pub clock: Box<dyn Fn() -> DateTime<Utc>>,
-    /// Opens the machine, its package manager included.
-    pub open: Box<dyn Fn(&Root, DateTime<Utc>) -> Result<System, SystemError>>,
-    /// Runs `systemctl` with these arguments and this deadline.
-    pub systemctl: Box<dyn Fn(&[&str], Duration) -> Result<Output, ExecError>>,
-    /// Starts the guard of a transaction, which outlives us.
-    pub start: Box<dyn Fn(&RunId, u64) -> Result<(), ExecError>>,
+    /// The machine.
+    pub open: Box<Open>,
+    /// Its init system.
+    pub systemctl: Box<Systemctl>,
+    /// Its guards.
+    pub start: Box<Start>,
     /// How long the guard may take until it begins.
     pub start_within: Duration,
 }
