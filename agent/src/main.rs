@@ -1,3 +1,2 @@
-//! `patchflockd`: the agent of one node.
-
+//! x
 fn main() {}
