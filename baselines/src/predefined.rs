@@ -58,7 +58,7 @@ impl Predefined {
         let parsed = document::parse(self.name, self.yaml.as_bytes())?;
         let found = parsed.documents.into_iter().find_map(|d| match d {
             Document::PatchBaseline(b) => Some(b),
-            Document::MaintenanceWindow(_) => None,
+            _ => None,
         });
         found.ok_or_else(Vec::new)
     }

@@ -96,7 +96,7 @@ pub(crate) fn baseline_file(args: &BaselineArgs) -> Result<Option<BaselineFile>,
             .into_iter()
             .filter_map(|d| match d {
                 Document::PatchBaseline(b) => Some(b),
-                Document::MaintenanceWindow(_) => None,
+                _ => None,
             })
             .collect()
     };
@@ -138,7 +138,7 @@ pub(crate) fn window(path: &Path) -> Result<MaintenanceWindow, Failure> {
         .into_iter()
         .filter_map(|d| match d {
             Document::MaintenanceWindow(w) => Some(w),
-            Document::PatchBaseline(_) => None,
+            _ => None,
         })
         .collect();
     match (windows.pop(), windows.is_empty()) {
