@@ -6,7 +6,7 @@
 
 mod files;
 mod os_release;
-pub(crate) mod records;
+pub mod records;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use patchflock_baselines::os::{Family, OperatingSystem};
 
-pub(crate) use files::{exists, list, modified, open_ours, read_bytes, read_ours, read_text, real_name};
+pub(crate) use files::{exists, modified, open_ours, read_ours, read_text, real_name};
+pub use files::{list, read_bytes};
 pub use os_release::{OsRelease, identify, product};
 
 use crate::root::Root;

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::root::Root;
 
 /// Writes a file, whole or not at all and durably, with the directories above it.
-pub(crate) fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
     let (dir, name) = parent(path)?;
     let dir = made(root, dir)?;
     let new = format!(".{name}.new");
@@ -37,7 +37,7 @@ pub(crate) fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Res
 }
 
 /// Takes a file away; one that is not there is gone already.
-pub(crate) fn remove(root: &Root, path: &str) -> io::Result<()> {
+pub fn remove(root: &Root, path: &str) -> io::Result<()> {
     let (dir, name) = parent(path)?;
     match directory(root, dir) {
         Ok(dir) => removed(&dir, name),
