@@ -4,6 +4,7 @@
 //! pure functions so that every distribution is tested on any of them. A system in a directory is read without
 //! following its links out of that directory.
 
+pub(crate) mod alternative;
 mod files;
 mod os_release;
 pub(crate) mod records;
