@@ -11,8 +11,9 @@
 //! running one; until then each kernel update takes its room in /boot.
 //!
 //! Amazon Linux 2023 locks its repositories to the release that is installed (`releasever` in /etc/dnf/vars or of
-//! the system-release package). Versions of later releases are seen only when dnf is configured with
-//! `releasever=latest`; asking for them in spite of the lock, as AWS does (reference 1.6 point 12), is not done.
+//! the system-release package). As AWS does, versions of later releases are offered in spite of the lock (reference
+//! 1.6 point 12): everything there runs with `releasever=latest`, whatever is configured, and the lock itself stays
+//! for dnf. Everywhere else, Amazon Linux 2022 included, what is configured counts.
 
 mod alternative;
 mod database;
@@ -33,11 +34,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use patchflock_baselines::baseline::AlternativeSource;
+use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Plan, Simulation, Target};
 
 use super::{InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
 use crate::host::alternative::Place;
-use crate::host::{exists, real_name};
+use crate::host::{exists, identify_root, real_name};
 use crate::root::Root;
 
 /// dnf 4 of one system.
@@ -108,6 +110,11 @@ impl PackageManager for Dnf {
     fn repair(&self) -> Result<Option<String>, PmError> {
         repair::repair(&self.system)
     }
+}
+
+/// The `releasever` under which repositories are looked at, where it is not the configured one.
+fn releasever(root: &Root) -> Option<&'static str> {
+    (identify_root(root) == Some(OperatingSystem::AmazonLinux2023)).then_some("latest")
 }
 
 /// The dnf 4 program of this system, or why there is none that can be used.

@@ -73,6 +73,8 @@ def without_logs(conf):
 
 # Repositories instead of the system's own, and where what is fetched from them is kept. Not for scriptlets to see.
 SOURCES, CACHE = os.environ.pop("PATCHFLOCK_SOURCES", None), os.environ.pop("PATCHFLOCK_CACHE", None)
+# The release whose repositories are looked at, where it is not the configured one.
+RELEASEVER = os.environ.pop("PATCHFLOCK_RELEASEVER", None)
 
 
 def add_repositories(base):
@@ -119,6 +121,8 @@ def configured(cacheonly):
     conf.substitutions.update_from_etc("/", varsdir=conf.varsdir)
     if conf.releasever is None:
         conf.releasever = dnf.rpm.detect_releasever("/")
+    if RELEASEVER is not None:
+        conf.releasever = RELEASEVER
     conf.exit_on_lock = True
     if CACHE is not None:
         conf.cachedir = CACHE

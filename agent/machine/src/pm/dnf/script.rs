@@ -116,6 +116,9 @@ impl Script<'_> {
             .args(&self.args)
             .env("NEEDRESTART_SUSPEND", "1")
             .deadline(self.deadline);
+        if let Some(releasever) = super::releasever(root) {
+            command = command.env("PATCHFLOCK_RELEASEVER", releasever);
+        }
         if let Some(place) = &self.system.alternative {
             command = command
                 .env("PATCHFLOCK_SOURCES", place.inside())
