@@ -10,6 +10,7 @@ mod os_release;
 pub(crate) mod records;
 #[cfg(test)]
 mod tests;
+pub mod updaters;
 
 use std::path::PathBuf;
 
