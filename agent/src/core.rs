@@ -12,7 +12,7 @@ mod run;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod windows;
 
 use chrono::{DateTime, TimeDelta, Utc};

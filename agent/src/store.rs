@@ -24,6 +24,7 @@ use patchflock_api::run::RunEntry;
 use patchflock_machine::root::Root;
 use rustix::fs::FlockOperation;
 
+pub(crate) use self::durable::replace;
 use self::history::History;
 pub use self::history::{LINE_CAP, Month, Place};
 pub use self::identity::IdentityError;

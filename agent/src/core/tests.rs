@@ -14,19 +14,19 @@ use patchflock_baselines::plan::{Held, Item, Plan, Role};
 
 use super::*;
 
-pub(super) fn at(text: &str) -> DateTime<Utc> {
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
 }
 
-pub(super) fn noon() -> DateTime<Utc> {
+pub(crate) fn noon() -> DateTime<Utc> {
     at("2026-11-24T12:00:00Z")
 }
 
-pub(super) fn run_id(text: &str) -> RunId {
+pub(crate) fn run_id(text: &str) -> RunId {
     text.parse().unwrap()
 }
 
-pub(super) fn item(name: &str) -> Item {
+pub(crate) fn item(name: &str) -> Item {
     Item {
         name: name.into(),
         arch: "amd64".into(),
@@ -37,7 +37,7 @@ pub(super) fn item(name: &str) -> Item {
 }
 
 /// A survey that plans these packages and shows this need of a reboot.
-pub(super) fn survey(planned: &[&str], reboot: Option<bool>) -> Survey {
+pub(crate) fn survey(planned: &[&str], reboot: Option<bool>) -> Survey {
     Survey {
         taken_at: noon(),
         boot_id: Some("boot-1".into()),
@@ -58,11 +58,11 @@ pub(super) fn survey(planned: &[&str], reboot: Option<bool>) -> Survey {
     }
 }
 
-pub(super) fn surveyed(planned: &[&str], reboot: Option<bool>) -> Answer {
+pub(crate) fn surveyed(planned: &[&str], reboot: Option<bool>) -> Answer {
     Answer::Surveyed(Ok(Box::new(survey(planned, reboot))))
 }
 
-pub(super) fn hooked(point: HookPoint, failure: Option<&str>) -> HookRun {
+pub(crate) fn hooked(point: HookPoint, failure: Option<&str>) -> HookRun {
     let hook = |why: &str| HookResult {
         name: "10-check".into(),
         failure: Some(why.into()),
@@ -72,7 +72,7 @@ pub(super) fn hooked(point: HookPoint, failure: Option<&str>) -> HookRun {
     HookRun { point, hooks: failure.map(hook).into_iter().collect() }
 }
 
-pub(super) fn trouble(kind: TroubleKind) -> Trouble {
+pub(crate) fn trouble(kind: TroubleKind) -> Trouble {
     Trouble { kind, why: "why".into() }
 }
 
@@ -210,17 +210,17 @@ fn what_time_forbids_at_every_step() {
 }
 
 /// A decider without windows that has started.
-pub(super) fn core() -> Core {
+pub(crate) fn core() -> Core {
     let mut core = Core::new("n-1".parse().unwrap(), Policy::default(), Journal::default());
     core.on(noon(), Event::Started { boot_id: Some("boot-1".into()) });
     core
 }
 
-pub(super) fn request(core: &mut Core, now: DateTime<Utc>, run: &str, start: StartRun) -> Vec<Effect> {
+pub(crate) fn request(core: &mut Core, now: DateTime<Utc>, run: &str, start: StartRun) -> Vec<Effect> {
     core.on(now, Event::Requested { request: 1, run: run_id(run), start, by: "root".into() })
 }
 
-pub(super) fn install() -> StartRun {
+pub(crate) fn install() -> StartRun {
     StartRun {
         operation: Operation::Install,
         reboot: RebootChoice::IfNeeded,
@@ -231,7 +231,7 @@ pub(super) fn install() -> StartRun {
 }
 
 /// The one step that is to be carried out.
-pub(super) fn doing(effects: &[Effect]) -> Option<(StepId, Act)> {
+pub(crate) fn doing(effects: &[Effect]) -> Option<(StepId, Act)> {
     let mut all = effects.iter().filter_map(|e| match e {
         Effect::Do { step, act, .. } => Some((step.clone(), *act)),
         _ => None,
@@ -241,7 +241,7 @@ pub(super) fn doing(effects: &[Effect]) -> Option<(StepId, Act)> {
     one
 }
 
-pub(super) fn answer(core: &mut Core, now: DateTime<Utc>, answer: Answer) -> Vec<Effect> {
+pub(crate) fn answer(core: &mut Core, now: DateTime<Utc>, answer: Answer) -> Vec<Effect> {
     let step = core.journal().active.as_ref().expect("a run in progress").id();
     core.on(now, Event::Answered { step, answer })
 }

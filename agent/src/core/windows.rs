@@ -7,20 +7,7 @@ use patchflock_api::ids::{NodeId, RunId};
 use patchflock_api::run::{Operation, RebootChoice, RunSpec, Trigger};
 use patchflock_api::status::NextRun;
 use patchflock_baselines::schedule::Occurrence;
-use patchflock_baselines::window::{CatchUp, RebootOption, TaskAction};
-struct NodeFacts {
-    node_id: String,
-    hostname: String,
-    tags: std::collections::BTreeMap<String, String>,
-}
-struct Tfn<'a> {
-    task: &'a patchflock_baselines::window::Task,
-    not_run: Option<String>,
-}
-fn tasks_for<'a>(w: &'a patchflock_baselines::window::MaintenanceWindow, f: &NodeFacts) -> Vec<Tfn<'a>> {
-    let _ = (&f.node_id, &f.hostname, &f.tags);
-    w.tasks.iter().map(|task| Tfn { task, not_run: None }).collect()
-}
+use patchflock_baselines::window::{CatchUp, NodeFacts, RebootOption, TaskAction};
 
 use super::event::{Policy, Window};
 
@@ -47,9 +34,12 @@ struct Mine {
 
 /// The tasks that are this node's, by priority.
 fn mine(window: &Window, policy: &Policy, node: &NodeId) -> Vec<Mine> {
-    let facts =
-        NodeFacts { node_id: node.to_string(), hostname: policy.hostname.clone(), tags: policy.tags.clone() };
-    let tasks = tasks_for(&window.window, &facts).into_iter();
+    let facts = NodeFacts {
+        node_id: node.to_string(),
+        hostname: policy.hostname.clone(),
+        tags: policy.tags.clone(),
+    };
+    let tasks = window.window.tasks_for(&facts).into_iter();
     tasks
         .map(|found| {
             let what = match (found.not_run, &found.task.action) {
@@ -137,10 +127,7 @@ pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: D
         let tasks = mine(window, policy, node);
         for older in &firings {
             for task in &tasks {
-                due.lost.push((
-                    spec(window, older, task),
-                    "the window opened again before it could start".to_owned(),
-                ));
+                due.lost.push((spec(window, older, task), "the window opened again before it could start".to_owned()));
             }
         }
         let starts = start_of(window, node, &newest);
@@ -157,8 +144,7 @@ pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: D
                 Ok(_) if window.window.catch_up == CatchUp::Never && starts < back_at => {
                     due.lost.push((
                         spec,
-                        "this machine or its agent was not running when the window opened (catch_up: never)"
-                            .to_owned(),
+                        "this machine or its agent was not running when the window opened (catch_up: never)".to_owned(),
                     ));
                 }
                 Ok(_) => due.open.push(spec),
@@ -239,9 +225,7 @@ fn closed_meanwhile(window: &Window, from: DateTime<Utc>, until: DateTime<Utc>) 
 /// Both are firings of one window, and the second one finds the first still at work (reference 6.11).
 pub(super) fn overlaps(active: &RunSpec, other: &RunSpec) -> bool {
     match (&active.trigger, &other.trigger) {
-        (Trigger::Window { window: a, start: s, .. }, Trigger::Window { window: b, start: t, .. }) => {
-            a == b && s < t
-        }
+        (Trigger::Window { window: a, start: s, .. }, Trigger::Window { window: b, start: t, .. }) => a == b && s < t,
         _ => false,
     }
 }

@@ -12,7 +12,7 @@ const KEPT: u32 = 9;
 ///
 /// The temporary file has a fixed name, so that crashes leave one at most; [`super::Store`] holds the lock that keeps
 /// a second writer away.
-pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
