@@ -21,6 +21,7 @@ use patchflock_tests::contract::{self, Fixture};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
 use patchflock_tests::lab::http::{Fault, Server};
+use patchflock_tests::lab::rocky::Rocky;
 use patchflock_tests::lab::root::RootDir;
 use patchflock_tests::lab::rpm::Rpm;
 
@@ -296,6 +297,18 @@ fn an_ordinary_user_sees_the_same_as_root() {
     lab.root.ok("rm /var/cache/dnf/*.solv*").unwrap();
     assert_eq!(run("nobody").matches("\"candidate\"").count(), as_root.candidates.len());
     assert!(!lab.root.ok("ls /var/cache/dnf").unwrap().contains(".solv"), "a user cannot have written there");
+}
+
+#[test]
+fn an_ordinary_user_sees_what_a_repository_with_signed_metadata_offers() {
+    let mut rocky = Rocky::signed([rpm("tool", "1.0")], "tool").unwrap();
+    rocky.publish([rpm("tool", "1.1")], []).unwrap();
+    let [root, nobody] = [rocky.patchflock("inventory -o json"), rocky.as_nobody("inventory -o json")]
+        .map(|answer| answer.unwrap().json);
+    assert_eq!(nobody["candidates"].as_array().map(Vec::len), Some(1), "{}", nobody["sources"]);
+    for part in ["candidates", "sources", "installed"] {
+        assert_eq!(nobody[part], root[part], "{part}");
+    }
 }
 
 #[test]

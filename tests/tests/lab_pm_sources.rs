@@ -318,3 +318,46 @@ fn a_source_that_serves_another_product_leaves_the_machines_own_in_force() {
         .unwrap();
     assert_eq!(versions(&apt.scan().unwrap()), ["1.1"]);
 }
+
+/// What the copy of this program inside a system is told to scan with: a tool, and the configuration of its source.
+const TOLD: &str = "LAB_SOURCES";
+
+#[test]
+fn the_part_that_an_ordinary_user_runs_inside_a_system() {
+    let Ok(told) = std::env::var(TOLD) else { return };
+    let (tool, configuration) = told.split_once(' ').unwrap();
+    let (root, sources) = (Root::host(), [source("*", configuration.replace("\\n", "\n"))]);
+    let scan = match tool {
+        "apt" => Apt::new(root).with_sources(&sources, "x").unwrap().scan(),
+        _ => Dnf::new(root).with_sources(&sources, "x").unwrap().scan(),
+    };
+    let scan = scan.unwrap();
+    println!("\nversions {:?}", versions(&scan));
+}
+
+fn as_nobody(root: &RootDir, tool: &str, configuration: &str) -> String {
+    std::fs::copy(std::env::current_exe().unwrap(), root.at("/usr/bin/lab")).unwrap();
+    let told = format!("{tool} {}", configuration.trim().replace('\n', "\\n"));
+    let line = format!(
+        "setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/nonexistent '{TOLD}={told}' lab --exact \
+         the_part_that_an_ordinary_user_runs_inside_a_system --nocapture"
+    );
+    let said = root.ok(&line).unwrap();
+    said.lines().find_map(|l| l.strip_prefix("versions ")).unwrap().to_owned()
+}
+
+#[test]
+fn an_ordinary_user_scans_alternative_sources_that_root_has_refreshed() {
+    let site = debian();
+    assert_eq!(as_nobody(&site.root, "apt", &deb_line(&site)), "[]", "never fetched");
+    let apt =
+        Apt::new(site.root.root()).with_sources(&[source("*", deb_line(&site).trim().into())], "x").unwrap();
+    apt.refresh(&mut |_| {}).unwrap();
+    assert_eq!(as_nobody(&site.root, "apt", &deb_line(&site)), "[\"2.0\"]");
+    let site = rocky();
+    assert_eq!(as_nobody(&site.root, "dnf", &repo_body(&site)), "[]", "never fetched");
+    let dnf =
+        Dnf::new(site.root.root()).with_sources(&[source("*", repo_body(&site).trim().into())], "x").unwrap();
+    dnf.refresh(&mut |_| {}).unwrap();
+    assert_eq!(as_nobody(&site.root, "dnf", &repo_body(&site)), "[\"2.0-1\"]");
+}

@@ -117,6 +117,8 @@ fn line(source: &AlternativeSource) -> Result<String, PmError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn source(configuration: &str) -> AlternativeSource {
@@ -170,5 +172,14 @@ mod tests {
         let other = system().with_sources(&[source("deb http://x/ a main")], "Debian12").unwrap();
         assert!(other.failures().starts_with("/var/lib/patchflock/sources/apt/"));
         assert_eq!(other.options()[0], "-c");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_one_line_whatever_the_text(text in "\\PC{0,60}|(deb|\\[|\\]| |\n|\r|\t|a:/|#){0,20}") {
+            if let Ok(line) = line(&source(&text)) {
+                prop_assert!(line.starts_with("deb ") && !line.contains(char::is_control), "{line:?}");
+            }
+        }
     }
 }

@@ -140,6 +140,8 @@ fn named(id: &str, source: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn source(name: &str, configuration: &str) -> AlternativeSource {
@@ -199,5 +201,16 @@ mod tests {
         let place = place(&root, &both[..1], "RockyLinux9.4").unwrap().unwrap();
         let owners = std::fs::read_to_string(root.path(place.inside()).join("owners.json")).unwrap();
         assert_eq!(owners, r#"{"/000.repo":"one","a":"one"}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_has_an_address_for_each_id(text in "\\PC{0,60}|(\\[a\\]|\\[main\\]|baseurl=x|\n|\r| |enabled=0|k=v|#){0,20}") {
+            if let Ok(body) = Body::read(&source("mine", &text)) {
+                let addresses = body.text.lines().filter(|l| l.starts_with("baseurl")).count();
+                prop_assert!(!body.ids.is_empty() && addresses >= body.ids.len(), "{}", body.text);
+                prop_assert!(!body.ids.iter().any(|id| id == "main"));
+            }
+        }
     }
 }

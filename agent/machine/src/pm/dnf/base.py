@@ -124,8 +124,9 @@ def configured(cacheonly):
     if RELEASEVER is not None:
         conf.releasever = RELEASEVER
     conf.exit_on_lock = True
-    if CACHE is not None:
-        conf.cachedir = CACHE
+    if SOURCES is not None:
+        # dnf makes what is missing, which an ordinary user may not; before a refresh there is nothing in it anyway.
+        conf.cachedir = CACHE if os.path.isdir(CACHE) else os.path.join(SOURCES, "cache")
     if cacheonly:
         conf.cacheonly = True
         if os.geteuid():
@@ -151,6 +152,10 @@ def configured(cacheonly):
     if cacheonly:
         for repo in base.repos.values():
             repo._repo.setSyncStrategy(dnf.repo.SYNC_ONLY_CACHE)
+            if os.geteuid() and not os.access(conf.cachedir, os.W_OK):
+                # The keys that metadata are checked with lie where only root may look. It has checked them when it
+                # fetched them, and does so again whenever it installs.
+                repo.repo_gpgcheck = False
     return base
 
 
