@@ -59,12 +59,8 @@ fn run() -> anyhow::Result<()> {
     let config = config?;
     let facts = host::read(&root, clock::now()).context("finding out what this machine is")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let wiring = Wiring {
-        privileged: Arc::new(Socket::new(patchflock_api::privileged::SOCKET)),
-        root,
-        config,
-        facts,
-    };
+    let wiring =
+        Wiring { privileged: Arc::new(Socket::new(patchflock_api::privileged::SOCKET)), root, config, facts };
     let outcome = runtime.block_on(serve(wiring));
     // A thread that waits for the privileged half must not hold up our end.
     runtime.shutdown_background();

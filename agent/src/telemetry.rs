@@ -12,7 +12,11 @@ pub fn start(filter: &str) {
     };
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
     let plain = journal.is_none().then(|| {
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false).boxed()
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .boxed()
     });
     tracing_subscriber::registry().with(filter).with(journal).with(plain).try_init().ok();
     if let Some(e) = bad {

@@ -34,11 +34,8 @@ struct Mine {
 
 /// The tasks that are this node's, by priority.
 fn mine(window: &Window, policy: &Policy, node: &NodeId) -> Vec<Mine> {
-    let facts = NodeFacts {
-        node_id: node.to_string(),
-        hostname: policy.hostname.clone(),
-        tags: policy.tags.clone(),
-    };
+    let facts =
+        NodeFacts { node_id: node.to_string(), hostname: policy.hostname.clone(), tags: policy.tags.clone() };
     let tasks = window.window.tasks_for(&facts).into_iter();
     tasks
         .map(|found| {
@@ -127,7 +124,10 @@ pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: D
         let tasks = mine(window, policy, node);
         for older in &firings {
             for task in &tasks {
-                due.lost.push((spec(window, older, task), "the window opened again before it could start".to_owned()));
+                due.lost.push((
+                    spec(window, older, task),
+                    "the window opened again before it could start".to_owned(),
+                ));
             }
         }
         let starts = start_of(window, node, &newest);
@@ -144,7 +144,8 @@ pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: D
                 Ok(_) if window.window.catch_up == CatchUp::Never && starts < back_at => {
                     due.lost.push((
                         spec,
-                        "this machine or its agent was not running when the window opened (catch_up: never)".to_owned(),
+                        "this machine or its agent was not running when the window opened (catch_up: never)"
+                            .to_owned(),
                     ));
                 }
                 Ok(_) => due.open.push(spec),
@@ -225,7 +226,9 @@ fn closed_meanwhile(window: &Window, from: DateTime<Utc>, until: DateTime<Utc>) 
 /// Both are firings of one window, and the second one finds the first still at work (reference 6.11).
 pub(super) fn overlaps(active: &RunSpec, other: &RunSpec) -> bool {
     match (&active.trigger, &other.trigger) {
-        (Trigger::Window { window: a, start: s, .. }, Trigger::Window { window: b, start: t, .. }) => a == b && s < t,
+        (Trigger::Window { window: a, start: s, .. }, Trigger::Window { window: b, start: t, .. }) => {
+            a == b && s < t
+        }
         _ => false,
     }
 }

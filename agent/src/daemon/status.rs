@@ -28,7 +28,8 @@ impl Daemon {
         });
         let mut warnings = self.warnings.clone();
         if let Some(survey) = view.survey {
-            warnings.extend(survey.foreign_updaters.iter().map(|u| format!("also installs updates here: {u}")));
+            warnings
+                .extend(survey.foreign_updaters.iter().map(|u| format!("also installs updates here: {u}")));
         }
         let facts = &self.wiring.facts;
         let status = Status {

@@ -5,7 +5,9 @@ use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use patchflock_api::privileged::{Answer, Request};
-use patchflock_api::run::{Ending, Health, HookRun, Installed, Operation, RebootChoice, Trouble, TroubleKind};
+use patchflock_api::run::{
+    Ending, Health, HookRun, Installed, Operation, RebootChoice, Trouble, TroubleKind,
+};
 use patchflock_api::status::StartRun;
 use patchflock_baselines::os::OperatingSystem;
 
@@ -57,7 +59,9 @@ impl Privileged for Script {
                 }
                 Ok(Answer::Installed { installed: Installed { installed: 1, failed: Vec::new() } })
             }
-            Request::Hook { point, .. } => Ok(Answer::Hooked { hooks: HookRun { point: *point, hooks: Vec::new() } }),
+            Request::Hook { point, .. } => {
+                Ok(Answer::Hooked { hooks: HookRun { point: *point, hooks: Vec::new() } })
+            }
             Request::Health { .. } => Ok(Answer::Health { health: Health { complaints: Vec::new() } }),
             _ => Ok(Answer::Done {}),
         }
@@ -134,10 +138,7 @@ async fn a_run_goes_through_and_is_in_the_history() {
     let seen = daemon.until(|s| s.status.last_run.is_some()).await;
     let entry = seen.status.last_run.clone().unwrap();
     assert_eq!((entry.spec.id, entry.ending), (run.clone(), Ending::Succeeded));
-    assert_eq!(
-        script.requests(),
-        ["survey", "fetch", "hook", "install", "hook", "survey", "health", "hook"]
-    );
+    assert_eq!(script.requests(), ["survey", "fetch", "hook", "install", "hook", "survey", "health", "hook"]);
     daemon.end().await;
     // The history is there for the next life.
     let mut again = start(dir.path(), &script);
@@ -168,7 +169,10 @@ async fn the_daemon_ends_at_once_while_a_transaction_goes_on_and_follows_it_in_i
     assert_eq!(token(&script), before, "the same transaction is asked about");
     script.hold(false);
     let seen = daemon.until(|s| s.status.last_run.is_some()).await;
-    assert_eq!(seen.status.last_run.as_ref().map(|e| (&e.spec.id, e.ending)), Some((&run, Ending::Succeeded)));
+    assert_eq!(
+        seen.status.last_run.as_ref().map(|e| (&e.spec.id, e.ending)),
+        Some((&run, Ending::Succeeded))
+    );
     daemon.end().await;
 }
 
@@ -179,8 +183,13 @@ async fn a_second_request_is_refused_with_the_run_that_is_in_progress() {
     script.hold(true);
     let mut daemon = start(dir.path(), &script);
     let run = daemon.install().await;
-    let start =
-        StartRun { operation: Operation::Scan, reboot: RebootChoice::Never, dry_run: false, order: None, expires: None };
+    let start = StartRun {
+        operation: Operation::Scan,
+        reboot: RebootChoice::Never,
+        dry_run: false,
+        order: None,
+        expires: None,
+    };
     match daemon.ask(ControlWhat::Start(start)).await {
         Err(ControlError::Conflict(why)) => assert!(why.contains(run.as_str()), "{why}"),
         other => panic!("{other:?}"),

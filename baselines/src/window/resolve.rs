@@ -44,8 +44,9 @@ impl MaintenanceWindow {
     /// and may run in parallel (reference 6.7). When the window is open is not looked at.
     ///
     /// Two rules of ours where the reference is silent: a task without targets, which is for no node in particular,
-    /// comes back on every node as not run, so that it is seen; and where `allow_unassociated_targets` is false, a
-    /// task is not run on a node that is in none of the window's targets, which AWS refuses at registration.
+    /// comes back on every node as not run, so that it is seen; and where the window registers targets and
+    /// `allow_unassociated_targets` is false, a task is not run on a node that is in none of them, which AWS refuses at
+    /// registration. A window that registers none leaves the choice to its tasks.
     #[must_use]
     pub fn tasks_for(&self, node: &NodeFacts) -> Vec<TaskForNode<'_>> {
         let mut tasks: Vec<TaskForNode<'_>> = self
@@ -82,7 +83,7 @@ impl MaintenanceWindow {
     /// Why this node must not be reached although the task names it.
     fn not_allowed(&self, task: &Task, node: &NodeFacts) -> Option<String> {
         let by_window_target = task.targets.iter().any(|target| target.key == TargetKey::WindowTargetIds);
-        if self.allow_unassociated_targets || by_window_target {
+        if self.allow_unassociated_targets || by_window_target || self.targets.is_empty() {
             return None;
         }
         match self.targets.iter().map(|registered| registered.means(node)).max().unwrap_or(Meant::No) {
