@@ -98,7 +98,7 @@ put 0644 "$here/systemd/patchflock.tmpfiles" /usr/lib/tmpfiles.d/patchflock.conf
 put 0644 "$settings" /etc/patchflock/patchflock.toml
 mkdir -p "$tree/etc/patchflock/conf.d" "$tree"/etc/patchflock/hooks/{pre-install,post-install,pre-reboot,on-exit}.d
 
-for page in "$here"/man/*.[158]; do
+for page in "$here"/man/*.1 "$here"/pages/*.[58]; do
     pack "$page" "/usr/share/man/man${page##*.}/$(basename "$page")"
 done
 put 0644 "$here/completions/patchflock.bash" /usr/share/bash-completion/completions/patchflock
