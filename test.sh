@@ -129,10 +129,10 @@ if [ "$tier" != fast ]; then
 fi
 
 # gcc links; the rpm and dpkg tools are oracles for version comparison in the fast tier too. The lab builds our own
-# packages, and lintian and rpmlint judge them.
+# packages, and lintian, rpmlint and shellcheck judge them.
 wanted=(gcc libc6-dev git rpm)
 if [ "$tier" != fast ] && [ -z "$lab_refusal" ]; then
-    wanted+=(mmdebstrap systemd-container iproute2 util-linux gnupg createrepo-c binutils dpkg-dev lintian rpmlint)
+    wanted+=(mmdebstrap systemd-container iproute2 util-linux gnupg createrepo-c binutils dpkg-dev lintian rpmlint shellcheck)
 fi
 missing=()
 if command -v dpkg-query > /dev/null; then
