@@ -98,7 +98,7 @@ put 0644 "$here/systemd/patchflock.tmpfiles" /usr/lib/tmpfiles.d/patchflock.conf
 put 0644 "$settings" /etc/patchflock/patchflock.toml
 mkdir -p "$tree/etc/patchflock/conf.d" "$tree"/etc/patchflock/hooks/{pre-install,post-install,pre-reboot,on-exit}.d
 
-for page in "$here"/man/*.[158]; do
+for page in "$here"/man/*.1 "$here"/pages/*.[58]; do
     pack "$page" "/usr/share/man/man${page##*.}/$(basename "$page")"
 done
 put 0644 "$here/completions/patchflock.bash" /usr/share/bash-completion/completions/patchflock
@@ -111,12 +111,13 @@ third_party() {
         return
     fi
     local -A directories=() belongs=() texts=()
-    local manifest line crate directory file hash
-    cd "$top"
+    local manifest line crate directory file hash host
+    host=$(rustc -vV | sed -n 's/^host: //p')
     while read -r manifest; do
         directory=$(dirname "$manifest")
         directories[$(basename "$directory")]=$directory
-    done < <(cargo metadata --format-version 1 --locked | grep -o '"manifest_path":"[^"]*"' | cut -d'"' -f4)
+    done < <(cargo metadata --format-version 1 --locked --filter-platform "$host" \
+        --manifest-path "$top/Cargo.toml" | grep -o '"manifest_path":"[^"]*"' | cut -d'"' -f4)
     echo "The programs of Patchflock contain these crates:"
     echo
     while IFS='|' read -r crate line; do
@@ -129,8 +130,9 @@ third_party() {
             texts[$hash]=$file
             belongs[$hash]+="${belongs[$hash]:+, }$crate"
         done
-    done < <(cargo tree --locked -p patchflock-cli -p patchflock-agent -p patchflock-priv -e normal --prefix none \
-        --no-dedupe --format '{p}|{l}' | grep -v ' (/' | sort -u)
+    done < <(cargo tree --locked --manifest-path "$top/Cargo.toml" -p patchflock-cli -p patchflock-agent \
+        -p patchflock-priv -e normal --prefix none --no-dedupe --format '{p}|{l}' \
+        | sed '/^$/d; / (\//d; s/ (proc-macro)//' | sort -u)
     for hash in $(printf '%s\n' "${!texts[@]}" | cut -d' ' -f1 | sort); do
         file=${texts["$hash  -"]}
         printf '\n%.0s' 1 2
