@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use patchflock_baselines::baseline::AlternativeSource;
 use patchflock_baselines::inventory::{Candidate, NativeAction, SourceState};
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
@@ -127,6 +128,20 @@ fn contract_machine() -> anyhow::Result<Lab> {
 #[test]
 fn dnf_keeps_the_contract() {
     contract::all(contract_machine).unwrap();
+}
+
+#[test]
+fn dnf_keeps_the_contract_with_alternative_sources_alone() {
+    let alternative = || {
+        let mut lab = contract_machine()?;
+        let configuration = lab.root.ok("cat /etc/yum.repos.d/*.repo; rm /etc/yum.repos.d/*.repo")?;
+        let source = AlternativeSource { name: "base".into(), products: vec!["*".into()], configuration };
+        anyhow::ensure!(lab.scan().sources.is_empty());
+        lab.dnf = lab.dnf.with_sources(&[source], "RockyLinux9.4")?;
+        lab.refresh();
+        Ok(lab)
+    };
+    contract::all(alternative).unwrap();
 }
 
 fn target(name: &str, version: &str) -> Target {

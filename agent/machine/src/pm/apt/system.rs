@@ -63,8 +63,8 @@ impl System {
 }
 
 /// The configuration under which nothing of the machine's repositories is read or written. What hooks do after a
-/// successful update says that the machine's own lists are new, and they are not; the archives are shared, since apt
-/// compares what lies there with the index.
+/// successful update says that the machine's own lists are new, and they are not. The archives are shared: the old
+/// versions in them are what a failed package is taken back to.
 fn configuration(private: &str, kept: &str) -> String {
     format!(
         "Dir::Etc::SourceList \"{private}/sources.list\";\n\
