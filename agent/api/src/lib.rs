@@ -4,6 +4,9 @@
 //! its meaning between two layers. Every type is versioned by [`VERSION`]; unknown fields are refused, so that a newer
 //! answer is never half understood.
 
+pub mod answer;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod document;
 pub mod ids;
 pub mod order;
