@@ -15,14 +15,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use patchflock_api::catalogue;
 use patchflock_api::config::Config;
 use patchflock_api::ids::RunId;
 use patchflock_api::run::RunEntry;
+use patchflock_api::status::Started;
 use patchflock_machine::host::HostFacts;
 use patchflock_machine::root::Root;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::{ControlAnswer, ControlError, ControlRequest, ControlWhat, Handle, Snapshot};
+use crate::control::{
+    ControlAnswer, ControlError, ControlRequest, ControlWhat, DocumentFiles, Files, Handle, Snapshot,
+};
 use crate::core::{Core, Event, Journal, Refusal, StepId};
 use crate::privileged::{Call, Privileged};
 use crate::slot::Slots;
@@ -33,6 +37,10 @@ use crate::{clock, policy};
 const QUEUE: usize = 64;
 /// The clock of the wall is looked at so often: it can jump, and a machine can sleep.
 const LOOK: Duration = Duration::from_secs(60);
+/// The newest survey, whole, as the privileged half left it.
+const SURVEY: &str = "/var/lib/patchflock/survey.json";
+/// Its records of transactions.
+const RUNS: &str = "/var/lib/patchflock/runs";
 
 /// What the daemon runs on.
 pub struct Wiring {
@@ -62,8 +70,8 @@ pub struct Daemon {
     outbox: mpsc::Sender<Input>,
     /// What everybody may see; `None` until the first is published.
     snapshot: Option<watch::Sender<Arc<Snapshot>>>,
-    /// Who waits for the answer to a request.
-    waiting: BTreeMap<u64, oneshot::Sender<Result<ControlAnswer, ControlError>>>,
+    /// Who waits for the answer to a request, and whether it is one to start a run.
+    waiting: BTreeMap<u64, (oneshot::Sender<Result<ControlAnswer, ControlError>>, bool)>,
     next_request: u64,
     /// The step that is carried out, so that it can be hung up on.
     call: Option<(StepId, Arc<Call>)>,
@@ -127,7 +135,14 @@ impl Daemon {
             Some(sender) => sender.subscribe(),
             None => self.publish(),
         };
-        Handle { snapshot, requests }
+        let root = &self.wiring.root;
+        Handle {
+            snapshot,
+            requests,
+            history: Arc::clone(&self.store) as Arc<dyn crate::control::History>,
+            documents: Arc::new(DocumentFiles::new(root.path(catalogue::DIRECTORY))),
+            files: Files { survey: root.path(SURVEY), runs: root.path(RUNS) },
+        }
     }
 
     /// Runs until `stop` is given. A transaction goes on without us and is followed after the next start.
@@ -218,6 +233,7 @@ impl Daemon {
         let ControlRequest { by, what, answer } = request;
         let number = self.next_request;
         self.next_request += 1;
+        let starts = matches!(what, ControlWhat::Start(_));
         let event = match what {
             ControlWhat::Start(start) => {
                 let seed = format!("{} {} {number}", self.store.node_id(), clock::now().timestamp_micros());
@@ -234,17 +250,37 @@ impl Daemon {
                 return;
             }
         };
-        self.waiting.insert(number, answer);
+        self.waiting.insert(number, (answer, starts));
         self.feed(event).await;
     }
 
     fn reply(&mut self, request: u64, result: Result<RunId, Refusal>) {
-        let Some(answer) = self.waiting.remove(&request) else { return };
+        let Some((answer, starts)) = self.waiting.remove(&request) else { return };
+        // Whoever is told of a run looks for it in what is published.
+        self.publish();
+        let result = result
+            .map(|run| if starts { ControlAnswer::Started(Started { run }) } else { ControlAnswer::Done });
         let result = match result {
-            Ok(run) => Ok(ControlAnswer::Run(run)),
+            Ok(answer) => Ok(answer),
+            Err(refusal @ Refusal::NotActive { .. }) => Err(ControlError::NotFound(refusal.to_string())),
             Err(refusal) => Err(ControlError::Conflict(refusal.to_string())),
         };
         // Whoever asked may have gone.
         answer.send(result).ok();
+    }
+}
+
+impl crate::control::History for Store {
+    fn newest(
+        &self,
+        limit: usize,
+        package: Option<&str>,
+        cve: Option<&str>,
+    ) -> anyhow::Result<Vec<RunEntry>> {
+        Ok(Self::newest(self, limit, package, cve)?)
+    }
+
+    fn one(&self, run: &RunId) -> anyhow::Result<Option<RunEntry>> {
+        Ok(Self::one(self, run)?)
     }
 }

@@ -65,7 +65,8 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<Document>, Failure> {
     parsed(path, &read_document(path)?)
 }
 
-fn parsed(path: &Path, bytes: &[u8]) -> Result<Vec<Document>, Failure> {
+/// The documents of what was read from a file; warnings go to standard error.
+pub(crate) fn parsed(path: &Path, bytes: &[u8]) -> Result<Vec<Document>, Failure> {
     let parsed =
         document::parse(&path.display().to_string(), bytes).map_err(|found| problems(bytes, &found))?;
     if !parsed.warnings.is_empty() {
@@ -80,6 +81,18 @@ pub(crate) struct BaselineFile {
     baselines: Vec<Baseline>,
     /// It is a baseline override: the JSON list that AWS takes for one run (reference 2.7).
     pub(crate) is_override: bool,
+}
+
+/// Checks what replaces the baseline in force for one run: a list of baselines, or one document.
+pub(crate) fn baseline_override(path: &Path) -> Result<(), Failure> {
+    let file = baseline_file(&BaselineArgs { baseline: Some(path.to_owned()) })?;
+    if file.is_some_and(|file| file.baselines.is_empty()) {
+        return Err(Failure::operator(format!(
+            "{}: no document of kind PatchBaseline in it",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Reads what `-f` names, if it names something.

@@ -99,7 +99,7 @@ fn start(dir: &std::path::Path, script: &Arc<Script>) -> Running {
 impl Running {
     async fn ask(&self, what: ControlWhat) -> Result<ControlAnswer, ControlError> {
         let (answer, answered) = oneshot::channel();
-        let by = Caller::of(0, None);
+        let by = Caller { uid: 0, pid: None, name: None };
         self.requests.send(ControlRequest { by, what, answer }).await.unwrap();
         tokio::time::timeout(DEADLINE, answered).await.unwrap().unwrap()
     }
@@ -113,7 +113,7 @@ impl Running {
             expires: None,
         };
         match self.ask(ControlWhat::Start(start)).await {
-            Ok(ControlAnswer::Run(run)) => run,
+            Ok(ControlAnswer::Started(started)) => started.run,
             other => panic!("{other:?}"),
         }
     }
