@@ -1,20 +1,29 @@
 //! The command line, as clap reads it. Help texts, completions and man pages come from here.
 
+mod groups;
+mod node;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use patchflock_baselines::os::OperatingSystem;
 
+pub(crate) use groups::command;
+pub(crate) use node::{
+    ApplyArgs, ComplianceArgs, DeleteArgs, DescribeArgs, DiffArgs, ExplainArgs, Form, GetArgs, InstallArgs,
+    ListingArgs, RunsArgs, RunsCommand, ScanArgs, StatusArgs,
+};
+
 const AFTER_HELP: &str = "\
-Start with `patchflock try`: it changes nothing and needs no root.
+Start with `patchflock try`: it changes nothing and needs no root and no agent.
 
 Exit status: 0 fine, 1 your input (usage errors too), 2 our failure, 3 the machine is not compliant.
 
 Data goes to standard output, everything else to standard error. Tables are for people and may change; \
 `-o json` and `-o yaml` are stable. COLUMNS sets the width of tables, NO_COLOR turns colours off.";
 
-/// Look at a machine, see what a patch baseline approves on it today and why, and patch it once.
+/// Patch this machine by baselines and maintenance windows; see what is approved, why, and when it will be installed.
 #[derive(Debug, Parser)]
 #[command(name = "patchflock", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -48,6 +57,33 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Adopt documents: baselines, windows, patch groups, defaults
+    Apply(ApplyArgs),
+    /// List the adopted documents
+    Get(GetArgs),
+    /// Look for missing patches now
+    Scan(ScanArgs),
+    /// Install what is approved now, without waiting for a window
+    #[command(visible_alias = "patch-now")]
+    Install(InstallArgs),
+    /// Show this machine: baseline, compliance, what runs and what comes next
+    Status(StatusArgs),
+    /// Say why a patch is installed or not, and when it will be
+    Explain(ExplainArgs),
+    /// Show what was done and when
+    Runs(RunsArgs),
+    /// Show which patches are missing, failed, or wait for a reboot
+    Compliance(ComplianceArgs),
+    /// Show one document, and of a window its next openings
+    Describe(DescribeArgs),
+    /// Show what `apply` would change
+    Diff(DiffArgs),
+    /// Delete a document
+    Delete(DeleteArgs),
+    /// Approve a patch in a baseline
+    Approve(ListingArgs),
+    /// Reject a patch in a baseline
+    Reject(ListingArgs),
     /// Show what is missing here, what a baseline approves today, and why (changes nothing, no root)
     Try(TryArgs),
     /// Install what a baseline approves, after showing it and asking (needs root)

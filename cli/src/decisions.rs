@@ -177,7 +177,16 @@ pub(crate) fn noncompliant(compliance: &NodeCompliance) -> String {
                 | PatchState::InstalledPendingReboot
         )
     };
-    let rows: Vec<_> = compliance.patches.iter().filter(|p| bad(p.state)).collect();
+    patches(compliance, bad)
+}
+
+/// Every patch of the report.
+pub(crate) fn every_patch(compliance: &NodeCompliance) -> String {
+    patches(compliance, |_| true)
+}
+
+fn patches(compliance: &NodeCompliance, wanted: impl Fn(PatchState) -> bool) -> String {
+    let rows: Vec<_> = compliance.patches.iter().filter(|p| wanted(p.state)).collect();
     if rows.is_empty() {
         return String::new();
     }

@@ -1,4 +1,4 @@
-//! `patchflock`: look at a machine, explain what a baseline approves on it, and patch it once.
+//! `patchflock`: the agent of this machine in one's hands; and, without it, a look at a machine and one patching.
 //!
 //! Standard output is data, standard error is talk. Exit status: 0 fine, 1 the operator's input (usage errors
 //! too), 2 our failure, 3 not compliant. The clock is read here and passed on.
@@ -8,7 +8,17 @@ mod blame;
 mod output;
 
 mod machine;
+mod node;
 mod policy;
+
+mod edit;
+
+mod documents;
+mod explain;
+mod install;
+mod runs;
+mod status;
+mod watch;
 
 mod compare;
 mod decisions;
@@ -19,13 +29,13 @@ mod tools;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::args::{Cli, Command};
 use crate::blame::{Failure, Verdict};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match args::command().try_get_matches().and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, everything else is a usage error: the operator's input.
@@ -58,6 +68,19 @@ fn run(cli: Cli) -> Result<Verdict, Failure> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let now = chrono::Utc::now();
     match cli.command {
+        Command::Apply(args) => documents::apply(&args),
+        Command::Get(args) => documents::get(&args),
+        Command::Scan(args) => install::scan(&args, now),
+        Command::Install(args) => install::install(&args, now),
+        Command::Status(args) => status::status(&args, now),
+        Command::Explain(args) => explain::explain(&args, now),
+        Command::Runs(args) => runs::runs(&args, now),
+        Command::Compliance(args) => status::compliance(&args, now),
+        Command::Describe(args) => documents::describe(&args, now),
+        Command::Diff(args) => documents::diff(&args),
+        Command::Delete(args) => documents::delete(&args),
+        Command::Approve(args) => documents::listing(&args, edit::approve),
+        Command::Reject(args) => documents::listing(&args, edit::reject),
         Command::Try(args) => look::try_machine(&args, now),
         Command::Once(args) => once::once(&args, now),
         Command::Inventory(args) => look::inventory(&args, now),

@@ -95,7 +95,7 @@ fn one_line_kept(text: &str) -> String {
 
 /// Control characters made visible, except line ends and tabs; so are those that turn the direction of writing, which
 /// make a name look like another one.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let bad = |c: char| (c.is_control() && c != '\n' && c != '\t') || turns(c);

@@ -65,7 +65,8 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<Document>, Failure> {
     parsed(path, &read_document(path)?)
 }
 
-fn parsed(path: &Path, bytes: &[u8]) -> Result<Vec<Document>, Failure> {
+/// The documents of what was read from a file; warnings go to standard error.
+pub(crate) fn parsed(path: &Path, bytes: &[u8]) -> Result<Vec<Document>, Failure> {
     let parsed =
         document::parse(&path.display().to_string(), bytes).map_err(|found| problems(bytes, &found))?;
     if !parsed.warnings.is_empty() {
@@ -82,6 +83,18 @@ pub(crate) struct BaselineFile {
     pub(crate) is_override: bool,
 }
 
+/// Checks what replaces the baseline in force for one run: a list of baselines, or one document.
+pub(crate) fn baseline_override(path: &Path) -> Result<(), Failure> {
+    let file = baseline_file(&BaselineArgs { baseline: Some(path.to_owned()) })?;
+    if file.is_some_and(|file| file.baselines.is_empty()) {
+        return Err(Failure::operator(format!(
+            "{}: no document of kind PatchBaseline in it",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Reads what `-f` names, if it names something.
 pub(crate) fn baseline_file(args: &BaselineArgs) -> Result<Option<BaselineFile>, Failure> {
     let Some(path) = args.baseline.clone() else { return Ok(None) };
@@ -96,7 +109,7 @@ pub(crate) fn baseline_file(args: &BaselineArgs) -> Result<Option<BaselineFile>,
             .into_iter()
             .filter_map(|d| match d {
                 Document::PatchBaseline(b) => Some(b),
-                Document::MaintenanceWindow(_) => None,
+                _ => None,
             })
             .collect()
     };
@@ -138,7 +151,7 @@ pub(crate) fn window(path: &Path) -> Result<MaintenanceWindow, Failure> {
         .into_iter()
         .filter_map(|d| match d {
             Document::MaintenanceWindow(w) => Some(w),
-            Document::PatchBaseline(_) => None,
+            _ => None,
         })
         .collect();
     match (windows.pop(), windows.is_empty()) {

@@ -2,13 +2,14 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use clap::CommandFactory;
 use patchflock_baselines::document;
 use patchflock_baselines::predefined;
+use patchflock_baselines::schedule::Occurrence;
+use patchflock_baselines::window::MaintenanceWindow;
 use serde::Serialize;
 
 use crate::args::{
-    Cli, CompletionsArgs, Format, ImportArgs, ImportCommand, ManArgs, PredefinedArgs, PredefinedCommand,
+    self, CompletionsArgs, Format, ImportArgs, ImportCommand, ManArgs, PredefinedArgs, PredefinedCommand,
     ValidateArgs, WindowArgs, WindowCommand,
 };
 use crate::blame::{Failure, Verdict};
@@ -34,19 +35,29 @@ pub(crate) fn window(args: &WindowArgs, now: DateTime<Utc>) -> Result<Verdict, F
     let WindowCommand::Next(args) = &args.command;
     let window = policy::window(&args.window)?;
     let from = args.from.unwrap_or(now);
-    let openings: Vec<Opening> = window
-        .occurrences(from)
-        .take(usize::from(args.count))
-        .map(|o| Opening { start: o.start, cutoff: o.cutoff, end: o.end, frozen: o.frozen })
-        .collect();
     if args.output != Format::Table {
+        let openings: Vec<Opening> = window
+            .occurrences(from)
+            .take(usize::from(args.count))
+            .map(|o| Opening { start: o.start, cutoff: o.cutoff, end: o.end, frozen: o.frozen })
+            .collect();
         output::structured(args.output, &openings)?;
         return Ok(Verdict::Fine);
     }
+    let shown = openings(&window, from, usize::from(args.count));
+    output::data(&shown)?;
+    if !window.enabled {
+        output::talk("This window is disabled: it does not open until it is enabled.");
+    }
+    Ok(Verdict::Fine)
+}
+
+/// The next openings of a window, as people read them.
+pub(crate) fn openings(window: &MaintenanceWindow, from: DateTime<Utc>, count: usize) -> String {
+    let openings: Vec<Occurrence> = window.occurrences(from).take(count).collect();
     if openings.is_empty() {
         let bounds = "its schedule names no later instant, or its end date has passed";
-        output::data(&format!("{} does not open after {}: {bounds}\n", window.name, output::instant(from)))?;
-        return Ok(Verdict::Fine);
+        return format!("{} does not open after {}: {bounds}\n", window.name, output::instant(from));
     }
     let zone = window.schedule_timezone;
     let local = |at: DateTime<Utc>| at.with_timezone(&zone);
@@ -70,11 +81,7 @@ pub(crate) fn window(args: &WindowArgs, now: DateTime<Utc>) -> Result<Verdict, F
             o.frozen.as_ref().map(|why| format!("stays closed: {why}")).unwrap_or_default().into(),
         ]);
     }
-    output::data(&output::rendered(&table))?;
-    if !window.enabled {
-        output::talk("This window is disabled: it does not open until it is enabled.");
-    }
-    Ok(Verdict::Fine)
+    output::rendered(&table)
 }
 
 /// `patchflock import aws`.
@@ -186,7 +193,7 @@ struct Row {
 /// `patchflock completions`.
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<Verdict, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "patchflock", &mut script);
+    clap_complete::generate(args.shell, &mut args::command(), "patchflock", &mut script);
     output::data(&String::from_utf8_lossy(&script))?;
     Ok(Verdict::Fine)
 }
@@ -197,7 +204,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("making {}", dir.display()))
         .map_err(Failure::Operator)?;
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = args::command().disable_help_subcommand(true);
     program.build();
     pages(program, dir).with_context(|| format!("writing man pages into {}", dir.display()))?;
     output::talk(&format!("man pages written to {}; read one with `man -l`", dir.display()));

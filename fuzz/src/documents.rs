@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use patchflock_baselines::document::override_list::{
     MAX_PATCH_CHARS, MAX_PATCHES, parse_baseline_override, parse_override_list,
 };
 use patchflock_baselines::document::{
-    self, Document, MAX_BYTES, MAX_PROBLEMS, Problem, Severity, parse, render, to_yaml,
+    self, Document, MAX_BYTES, MAX_PROBLEMS, Problem, Severity, parse, render, to_yaml_until,
 };
 
 use crate::policy::check_window;
@@ -18,7 +19,8 @@ pub fn document(data: &[u8]) {
         Ok(parsed) => {
             assert!(!parsed.documents.is_empty() && data.len() <= MAX_BYTES);
             check_warnings(data, &parsed.warnings);
-            parsed.documents.iter().for_each(check_document);
+            assert_eq!(parsed.documents.len(), parsed.expires.len());
+            parsed.dated().for_each(|(document, expires)| check_document(document, expires));
         }
         Err(problems) => check_errors(data, &problems),
     }
@@ -29,7 +31,7 @@ pub fn import_aws(data: &[u8]) {
     match document::import_aws("aws.json", data) {
         Ok(imported) => {
             check_warnings(data, &imported.notes);
-            check_document(&imported.document);
+            check_document(&imported.document, None);
         }
         Err(problems) => check_errors(data, &problems),
     }
@@ -58,21 +60,22 @@ pub fn baseline_override(data: &[u8]) {
             let systems: BTreeSet<_> = found.baselines.iter().map(|b| b.operating_system).collect();
             assert_eq!(systems.len(), found.baselines.len());
             for baseline in found.baselines {
-                check_document(&Document::PatchBaseline(baseline));
+                check_document(&Document::PatchBaseline(baseline), None);
             }
         }
         Err(problems) => check_errors(data, &problems),
     }
 }
 
-fn check_document(document: &Document) {
-    let yaml = to_yaml(document);
+fn check_document(document: &Document, expires: Option<DateTime<Utc>>) {
+    let yaml = to_yaml_until(document, expires);
     let again = match parse("again.yaml", yaml.as_bytes()) {
-        Ok(again) => again.documents,
+        Ok(again) => again,
         Err(problems) => panic!("our own document is refused: {}\n{yaml}", render(&yaml, &problems)),
     };
-    assert_eq!(again.as_slice(), std::slice::from_ref(document), "read back from\n{yaml}");
-    assert_eq!(to_yaml(&again[0]), yaml, "written twice");
+    assert_eq!(again.documents.as_slice(), std::slice::from_ref(document), "read back from\n{yaml}");
+    assert_eq!(again.expires, [expires], "read back from\n{yaml}");
+    assert_eq!(to_yaml_until(&again.documents[0], expires), yaml, "written twice");
     if let Document::MaintenanceWindow(window) = document {
         check_window(window);
     }

@@ -17,6 +17,7 @@ mod machine;
 mod mutator;
 mod policy;
 mod seeds;
+mod store;
 mod versions;
 
 pub use documents::{baseline_override, document, import_aws, override_list};
@@ -28,6 +29,7 @@ pub use machine::{elf, os_release, proc_files};
 pub use mutator::Mutator;
 pub use policy::{inventory, limits, names, schedule};
 pub use seeds::seeds;
+pub use store::codec;
 pub use versions::versions;
 
 /// A fuzz target: it panics where the parser breaks a promise.
@@ -60,6 +62,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("repomd", repomd),
     ("updateinfo", updateinfo),
     ("packed", packed),
+    ("codec", codec),
 ];
 
 /// Input as text, as the readers of files and pipes take it.

@@ -4,7 +4,10 @@
 //! its meaning between two layers. Every type is versioned by [`VERSION`]; unknown fields are refused, so that a newer
 //! answer is never half understood.
 
+pub mod answer;
 pub mod catalogue;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod config;
 pub mod document;
 pub mod ids;

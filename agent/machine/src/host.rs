@@ -4,11 +4,13 @@
 //! pure functions so that every distribution is tested on any of them. A system in a directory is read without
 //! following its links out of that directory.
 
+pub(crate) mod alternative;
 mod files;
 mod os_release;
 pub mod records;
 #[cfg(test)]
 mod tests;
+pub mod updaters;
 
 use std::path::PathBuf;
 

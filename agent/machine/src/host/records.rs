@@ -36,6 +36,11 @@ pub fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Result<()>
     Ok(())
 }
 
+/// Makes a directory with those above it, for everybody to read: what lies in it has modes of its own.
+pub(crate) fn make_dir(root: &Root, path: &str) -> io::Result<()> {
+    made(root, path).map(|_| ())
+}
+
 /// Takes a file away; one that is not there is gone already.
 pub fn remove(root: &Root, path: &str) -> io::Result<()> {
     let (dir, name) = parent(path)?;
@@ -80,7 +85,13 @@ fn made(root: &Root, path: &str) -> io::Result<OwnedFd> {
             let (above, name) = parent(path)?;
             let above = made(root, above)?;
             match mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => directory(root, path),
+                Ok(()) => {
+                    let made = directory(root, path)?;
+                    // Whatever the caller's umask: ordinary users scan, and apt fetches as one.
+                    rustix::fs::fchmod(&made, Mode::from_raw_mode(0o755))?;
+                    Ok(made)
+                }
+                Err(Errno::EXIST) => directory(root, path),
                 Err(e) => Err(e.into()),
             }
         }

@@ -1,0 +1,102 @@
+//! `scan` and `install`: a run that somebody asks for, followed to its end.
+
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use patchflock_api::client::privileged;
+use patchflock_api::ids::{OrderId, RunId};
+use patchflock_api::order::Order;
+use patchflock_api::privileged::{Answer, Request};
+use patchflock_api::run::{Operation, RebootChoice};
+use patchflock_api::status::StartRun;
+
+use crate::args::{Form, Format, InstallArgs, ScanArgs};
+use crate::blame::{Failure, Verdict};
+use crate::node::client;
+use crate::watch::{Watched, watch};
+use crate::{output, policy, runs};
+
+/// An order that is not begun by then is forgotten; a longer time is refused.
+const ORDER_HOURS: i64 = 24;
+
+/// `patchflock scan`.
+pub(crate) fn scan(args: &ScanArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let run = StartRun {
+        operation: Operation::Scan,
+        reboot: RebootChoice::Never,
+        dry_run: false,
+        order: None,
+        expires: None,
+    };
+    started(&run, args.detach, &args.form, now)
+}
+
+/// `patchflock install`.
+pub(crate) fn install(args: &InstallArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let run = StartRun {
+        operation: Operation::Install,
+        reboot: args.reboot.into(),
+        dry_run: args.dry_run,
+        order: placed(args, now)?,
+        expires: None,
+    };
+    started(&run, args.detach, &args.form, now)
+}
+
+/// Places the options with the privileged half; none, no order.
+fn placed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Option<OrderId>, Failure> {
+    // Both are checked here first, where every problem can be shown at its place.
+    if let Some(path) = &args.install_override_list {
+        policy::override_list(path)?;
+    }
+    if let Some(path) = &args.baseline_override {
+        policy::baseline_override(path)?;
+    }
+    let order = Order {
+        install_override_list: text(args.install_override_list.as_deref())?,
+        baseline_override: text(args.baseline_override.as_deref())?,
+        exclude: args.exclude.clone(),
+        expires: now + TimeDelta::hours(ORDER_HOURS),
+        reason: args.reason.clone(),
+    };
+    if (Order { expires: order.expires, ..Order::default() }) == order {
+        return Ok(None);
+    }
+    match privileged::ask(&Request::Place { order }, output::talk)? {
+        Answer::Placed { order } => Ok(Some(order)),
+        other => Err(Failure::Ours(anyhow::anyhow!("patchflock-priv answered something else: {other:?}"))),
+    }
+}
+
+fn text(path: Option<&Path>) -> Result<Option<String>, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    if path == Path::new("-") {
+        return Err(Failure::operator("standard input can be read only once: name a file"));
+    }
+    let bytes = policy::read_document(path)?;
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|_| Failure::operator(format!("{}: not text in UTF-8", path.display())))
+}
+
+fn started(run: &StartRun, detach: bool, form: &Form, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let id = client().start(run)?.run;
+    if detach {
+        if form.output == Format::Table {
+            output::data(&format!("{id}\n"))?;
+        } else {
+            output::structured(form.output, &serde_json::json!({ "run": id }))?;
+        }
+        output::talk(&format!("`patchflock runs watch {id}` follows it."));
+        return Ok(Verdict::Fine);
+    }
+    output::talk(&format!("run {id}; Ctrl-C leaves it running"));
+    followed(&id, form, now)
+}
+
+/// Follows a run and shows what came of it; the exit status is its.
+pub(crate) fn followed(id: &RunId, form: &Form, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    match watch(&client(), id)? {
+        Watched::Left => Ok(Verdict::Fine),
+        Watched::Ended(entry) => runs::finished(*entry, form.output, now),
+    }
+}

@@ -1,0 +1,144 @@
+//! Following a run: a live line on a terminal, one line per step elsewhere. Ctrl-C leaves, and the run goes on.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use patchflock_api::client::{Client, ClientError, Events, Next};
+use patchflock_api::ids::RunId;
+use patchflock_api::run::{RunEntry, Step};
+use patchflock_api::status::{ActiveRun, RunNews};
+
+use crate::blame::Failure;
+use crate::{node, output};
+
+/// How often a key press is noticed, and the live line moves.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often the live line shows that we are alive.
+const TICK: Duration = Duration::from_millis(120);
+/// An agent that restarts (it may be what is being updated) is back by then.
+const ABSENCE: Duration = Duration::from_secs(60);
+
+/// How following ended.
+pub(crate) enum Watched {
+    /// The run ended.
+    Ended(Box<RunEntry>),
+    /// Somebody pressed Ctrl-C.
+    Left,
+}
+
+/// Follows a run to its end.
+pub(crate) fn watch(client: &Client, id: &RunId) -> Result<Watched, Failure> {
+    let leave = Arc::new(AtomicBool::new(false));
+    let registered = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&leave))
+        .context("watching for Ctrl-C")?;
+    let mut line = Line::new();
+    let watched = follow(client, id, &leave, &mut line);
+    line.clear();
+    signal_hook::low_level::unregister(registered);
+    if matches!(watched, Ok(Watched::Left)) {
+        output::talk(&format!("The run goes on without you: `patchflock runs watch {id}` follows it again."));
+    }
+    watched
+}
+
+fn follow(client: &Client, id: &RunId, leave: &AtomicBool, line: &mut Line) -> Result<Watched, Failure> {
+    let mut events = client.events(id)?;
+    loop {
+        if leave.load(Ordering::Relaxed) {
+            return Ok(Watched::Left);
+        }
+        match events.next(LOOK) {
+            Ok(Next::News(RunNews::Progress { active })) => line.show(&active),
+            Ok(Next::News(RunNews::Ended { entry })) => return Ok(Watched::Ended(entry)),
+            Ok(Next::Nothing) => {}
+            Ok(Next::Over) => match again(client, id, leave)? {
+                Some(more) => events = more,
+                None => return Ok(Watched::Left),
+            },
+            Err(e) if e.is_absence() => match again(client, id, leave)? {
+                Some(more) => events = more,
+                None => return Ok(Watched::Left),
+            },
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// The news again, from an agent that went away and is back; `None`: somebody pressed Ctrl-C meanwhile.
+fn again(client: &Client, id: &RunId, leave: &AtomicBool) -> Result<Option<Events>, Failure> {
+    let until = Instant::now() + ABSENCE;
+    loop {
+        match client.events(id) {
+            Ok(events) => return Ok(Some(events)),
+            // Another status than "not there" comes while it starts.
+            Err(ClientError::Refused { status: 503, .. }) if Instant::now() < until => {}
+            Err(e) if e.is_absence() && Instant::now() < until => {}
+            Err(e) => {
+                let failure = anyhow::Error::from(e).context(format!(
+                    "the agent went away while run {id} was in progress, and the run goes on or is taken up when it is \
+                     back: `patchflock runs show {id}`"
+                ));
+                return Err(Failure::Ours(failure));
+            }
+        }
+        if leave.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        std::thread::park_timeout(LOOK);
+    }
+}
+
+/// Where progress is shown.
+struct Line {
+    /// `None` when standard error is no terminal.
+    bar: Option<ProgressBar>,
+    step: Option<Step>,
+    waiting: Option<String>,
+}
+
+impl Line {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        Self { bar, step: None, waiting: None }
+    }
+
+    fn show(&mut self, active: &ActiveRun) {
+        let words = node::step(active.step);
+        let waiting = active.waiting.as_ref().map(|(until, why)| {
+            output::one_line(&format!("trying again at {}: {why}", until.format("%H:%M:%S UTC")))
+        });
+        if let Some(bar) = &self.bar {
+            let progress = waiting.clone().or_else(|| active.progress.as_deref().map(output::one_line));
+            bar.set_prefix(words);
+            bar.set_message(progress.unwrap_or_default());
+            return;
+        }
+        if self.step != Some(active.step) {
+            output::talk(&format!("{words} ..."));
+        }
+        if waiting != self.waiting
+            && let Some(why) = &waiting
+        {
+            output::talk(&format!("  {why}"));
+        }
+        (self.step, self.waiting) = (Some(active.step), waiting);
+    }
+
+    /// Takes the live line away before data is printed.
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
