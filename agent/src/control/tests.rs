@@ -156,6 +156,7 @@ fn an_administrator_starts_and_cancels_runs_and_is_named_to_the_daemon() {
     let requests = bench.requests();
     assert_eq!(requests.len(), 5);
     for (by, _) in &requests {
+        assert!(uid != 0 || by.to_string() == "uid 0 (root)", "{by}");
         assert_eq!((by.uid, by.pid), (uid, Some(rustix::process::getpid().as_raw_nonzero().get())));
     }
     assert_eq!(requests[0].1, ControlWhat::Start(scan()));

@@ -90,7 +90,9 @@ fn all(targets: &[Target], window: &MaintenanceWindow, status: &Status) -> bool 
 
 fn holds(Target { key, values }: &Target, window: &MaintenanceWindow, status: &Status) -> bool {
     match key {
-        TargetKey::InstanceIds => values.iter().any(|v| v == status.node.as_str()),
+        TargetKey::InstanceIds => {
+            values.iter().any(|v| v == "*" || v == status.node.as_str() || *v == status.hostname)
+        }
         TargetKey::Tag(tag) => status.tags.get(tag).is_some_and(|value| values.contains(value)),
         TargetKey::TagKey => values.iter().any(|tag| status.tags.contains_key(tag)),
         TargetKey::WindowTargetIds => window.targets.iter().any(|registered| {

@@ -118,7 +118,8 @@ impl Agent {
 
     /// Nobody may connect to this socket any more.
     pub(crate) fn close(&self, socket: &str) {
-        std::fs::set_permissions(self.bench.path().join(socket), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(self.bench.path().join(socket), std::fs::Permissions::from_mode(0o0))
+            .unwrap();
     }
 }
 
@@ -266,7 +267,13 @@ fn survey() -> (Survey, serde_json::Value, NodeCompliance) {
     let text = "kind: PatchBaseline\nname: careful\nspec:\n  operating_system: DEBIAN\n  approval_rules:\n    - \
                 filters: {PRIORITY: ['*']}\n      approve_after_days: 7\n      enable_non_security: true\n";
     let parsed = document::parse("careful", text.as_bytes()).unwrap().documents;
-    let Some(Document::PatchBaseline(baseline)) = parsed.into_iter().next() else { panic!("no baseline") };
+    let baseline = parsed
+        .into_iter()
+        .find_map(|d| match d {
+            Document::PatchBaseline(baseline) => Some(baseline),
+            _ => None,
+        })
+        .unwrap();
     let evaluation = approval::evaluate(&baseline, &inventory, at("2026-11-25T00:00:00Z")).unwrap();
     let compliance = compliance::assess(&baseline, &inventory, &evaluation, &Default::default(), false);
     let mut chosen = evaluation.decisions.iter().filter(|d| d.chosen);

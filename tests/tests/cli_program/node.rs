@@ -227,3 +227,66 @@ fn what_is_not_there_is_named_with_the_next_step() {
         agent.bench.run(words).refused(&[told]);
     }
 }
+
+#[test]
+fn options_of_an_installation_are_checked_and_placed_as_they_were_read() {
+    let agent = Agent::new();
+    agent.bench.file("list.yaml", "patches: [{id: 'openssl*'}]\n");
+    agent.bench.file("wrong.yaml", "patches: []\n");
+    agent.bench.run("install --install-override-list wrong.yaml").refused(&["at least one entry"]);
+    agent
+        .bench
+        .run("install --baseline-override window.yaml")
+        .refused(&["no document of kind PatchBaseline"]);
+    agent.bench.run("install --baseline-override nothing.yaml").refused(&["nothing.yaml", "check the path"]);
+    assert_eq!(agent.heard(), []);
+    let ran = agent
+        .bench
+        .run("install --install-override-list list.yaml --baseline-override baseline.yaml --detach");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let [Request::Place { order }] = &agent.heard()[..] else { panic!("{:?}", agent.heard()) };
+    assert_eq!(order.install_override_list.as_deref(), Some("patches: [{id: 'openssl*'}]\n"));
+    assert!(order.baseline_override.as_deref().unwrap().starts_with("kind: PatchBaseline"));
+}
+
+#[test]
+fn a_run_that_is_over_can_still_be_watched_and_a_terminal_gets_the_same_data() {
+    let agent = Agent::new();
+    let watched = agent.bench.run("runs watch r-past");
+    assert_eq!((watched.code, watched.stderr.as_str()), (3, ""), "{}", watched.all());
+    assert!(watched.stdout.ends_with("succeeded: everything planned was installed\n"), "{}", watched.all());
+    let shown = agent.bench.on_terminal(400, "install");
+    assert_eq!(shown.code, 3, "{}", shown.all());
+    assert!(shown.stdout.contains("everything planned was installed"), "{}", shown.all());
+}
+
+#[test]
+fn what_is_installed_and_not_offered_anew_is_explained_too() {
+    let agent = Agent::new();
+    let inventory: serde_json::Value = serde_json::from_str(&crate::bench::fixture("apt.json")).unwrap();
+    let offered = |name: &str| {
+        inventory["candidates"].as_array().unwrap().iter().any(|c| c["name"].as_str() == Some(name))
+    };
+    let installed = inventory["installed"].as_array().unwrap().iter();
+    let quiet = installed.filter_map(|i| i["name"].as_str()).find(|n| !offered(n)).unwrap();
+    let ran = agent.bench.run(&format!("explain {quiet}"));
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stdout.contains("nothing newer of it is offered"), "{}", ran.all());
+    assert!(agent.bench.run("compliance --all").stdout.contains(quiet));
+}
+
+#[test]
+fn a_machine_that_nobody_looked_at_says_what_to_do() {
+    let agent = Agent::new();
+    std::fs::remove_file(agent.bench.path().join("survey.json")).unwrap();
+    agent.bench.run("compliance").refused(&["`patchflock scan` makes one"]);
+    let none = agent.bench.run("get");
+    assert!(none.code == 0 && none.stderr.contains("`patchflock apply -f FILE`"), "{}", none.all());
+    std::fs::write(agent.bench.path().join("survey.json"), "{\"format\": 2}").unwrap();
+    let newer = agent.bench.run("explain");
+    assert!(
+        newer.code == 2 && newer.stderr.contains("its format is 2, this patchflock reads 1"),
+        "{}",
+        newer.all()
+    );
+}
