@@ -1,5 +1,5 @@
 # `verify` never writes, `fix` is the only target that rewrites files.
-.PHONY: verify fix test fast deny lab-clean bench
+.PHONY: verify fix test fast deny packages lab-clean bench
 
 verify:
 	cargo fmt --all --check
@@ -19,6 +19,10 @@ test:
 # Needs `cargo install --locked cargo-deny`. The advisory database has to be fetched: `cargo deny check advisories`.
 deny:
 	cargo deny check licenses bans sources
+
+# The .deb and the .rpm in target/packages; needs dpkg-dev, rpm and binutils.
+packages:
+	packaging/build.sh all
 
 lab-clean:
 	./lab clean

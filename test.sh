@@ -128,10 +128,11 @@ if [ "$tier" != fast ]; then
     fi
 fi
 
-# gcc links; the rpm and dpkg tools are oracles for version comparison in the fast tier too.
+# gcc links; the rpm and dpkg tools are oracles for version comparison in the fast tier too. The lab builds our own
+# packages, and lintian, rpmlint and shellcheck judge them.
 wanted=(gcc libc6-dev git rpm)
 if [ "$tier" != fast ] && [ -z "$lab_refusal" ]; then
-    wanted+=(mmdebstrap systemd-container iproute2 util-linux gnupg createrepo-c)
+    wanted+=(mmdebstrap systemd-container iproute2 util-linux gnupg createrepo-c binutils dpkg-dev lintian rpmlint shellcheck)
 fi
 missing=()
 if command -v dpkg-query > /dev/null; then
@@ -172,7 +173,8 @@ lab_programs=()
 if [ "$tier" != fast ]; then
     target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
     build_lab() {
-        cargo build -p patchflock-cli -p patchflock-tests --bin patchflock --bin lab \
+        cargo build -p patchflock-cli -p patchflock-agent -p patchflock-priv -p patchflock-tests \
+            --bin patchflock --bin patchflockd --bin patchflock-priv --bin lab \
             && cargo test -p patchflock-tests --features lab --no-run --message-format=json > "$log/programs.json"
     }
     if step "building the lab" build_lab; then

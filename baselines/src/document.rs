@@ -1,6 +1,7 @@
 //! Documents: from bytes to checked values, with every problem at its place.
 //!
-//! A file holds one or more YAML documents (JSON is YAML) with `kind`, `name` and `spec`. The path of a document is
+//! A file holds one or more YAML documents (JSON is YAML) with `kind`, `name` and `spec`, and `expires` where it has
+//! an end. The path of a document is
 //! bytes → `load` (tree with places) → `validate` (JSON Schema generated from [`fragment`]) → checks between fields
 //! → value. What AWS prints ([`import_aws`]) is rewritten into our shape first and then goes the same way, so that both
 //! are checked by the same code. [`to_yaml`] is the way back.
@@ -8,8 +9,11 @@
 mod aws;
 mod baseline_check;
 mod check;
+pub mod edit;
+mod expiry;
 mod filters;
 pub mod fragment;
+mod group_check;
 mod kind;
 mod load;
 mod node;
@@ -25,11 +29,14 @@ pub use aws::{Imported, import_aws};
 pub use kind::Kind;
 pub use load::{MAX_BYTES, MAX_DEPTH, MAX_FIELDS, MAX_NODES};
 pub use problem::{MAX_PROBLEMS, Problem, Severity, render};
-pub use write::to_yaml;
+pub use write::{to_yaml, to_yaml_until};
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use crate::baseline::Baseline;
+use crate::patch_group::{DefaultBaselines, PatchGroup};
 use crate::window::MaintenanceWindow;
 use load::load;
 use problem::{failed, in_order};
@@ -41,6 +48,10 @@ pub enum Document {
     PatchBaseline(Baseline),
     /// When machines may be disturbed, by what, and which.
     MaintenanceWindow(MaintenanceWindow),
+    /// Which baselines the nodes of a patch group get.
+    PatchGroup(PatchGroup),
+    /// Which baselines the nodes get whose patch group has none.
+    DefaultBaselines(DefaultBaselines),
 }
 
 impl Document {
@@ -49,6 +60,8 @@ impl Document {
         match self {
             Self::PatchBaseline(_) => Kind::PatchBaseline,
             Self::MaintenanceWindow(_) => Kind::MaintenanceWindow,
+            Self::PatchGroup(_) => Kind::PatchGroup,
+            Self::DefaultBaselines(_) => Kind::DefaultBaselines,
         }
     }
 
@@ -57,6 +70,8 @@ impl Document {
         match self {
             Self::PatchBaseline(baseline) => &baseline.name,
             Self::MaintenanceWindow(window) => &window.name,
+            Self::PatchGroup(group) => &group.name,
+            Self::DefaultBaselines(_) => DefaultBaselines::NAME,
         }
     }
 }
@@ -66,8 +81,17 @@ impl Document {
 pub struct Parsed {
     /// The documents in the order of the file; at least one.
     pub documents: Vec<Document>,
+    /// For each document the instant from which it has no effect, if it expires; see [`Parsed::dated`].
+    pub expires: Vec<Option<DateTime<Utc>>>,
     /// What is probably not meant, in the order of the file.
     pub warnings: Vec<Problem>,
+}
+
+impl Parsed {
+    /// Each document with the instant from which it has no effect, if it expires.
+    pub fn dated(&self) -> impl Iterator<Item = (&Document, Option<DateTime<Utc>>)> {
+        self.documents.iter().zip(self.expires.iter().copied())
+    }
 }
 
 /// Reads every document of a file. `label` names the file in problems.
@@ -81,16 +105,21 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
     let loaded = load(label, bytes);
     let mut problems = loaded.problems;
     let mut documents: Vec<Document> = Vec::new();
+    let mut expires: Vec<Option<DateTime<Utc>>> = Vec::new();
     let mut names: BTreeSet<(Kind, String)> = BTreeSet::new();
     for root in &loaded.roots {
         // Whoever has so many problems reads no more of them, and finding each costs time.
         if problems.len() >= MAX_PROBLEMS && failed(&problems) {
             break;
         }
-        let (document, found) =
-            if aws::looks_like(root) { aws::read_with_notes(label, root) } else { kind::read(label, root) };
+        let (document, found) = if aws::looks_like(root) {
+            let (document, notes) = aws::read_with_notes(label, root);
+            (document.map(|document| (document, None)), notes)
+        } else {
+            kind::read(label, root)
+        };
         problems.extend(found);
-        if let Some(document) = document {
+        if let Some((document, until)) = document {
             if !names.insert((document.kind(), document.name().to_owned())) {
                 let at = root.get("name").or_else(|| root.get("Name")).unwrap_or(root).at;
                 problems.push(Problem {
@@ -103,12 +132,13 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
                 });
             }
             documents.push(document);
+            expires.push(until);
         }
     }
     let problems = in_order(problems);
     if failed(&problems) || documents.is_empty() {
         Err(problems)
     } else {
-        Ok(Parsed { documents, warnings: problems })
+        Ok(Parsed { documents, expires, warnings: problems })
     }
 }

@@ -5,7 +5,7 @@
 //! input gives the same answer on every node, which is what lets a fleet without a server agree.
 //!
 //! Modules in reading order: what a machine is ([`os`], [`inventory`]), what the administrator wants
-//! ([`baseline`], [`window`], [`document`], [`predefined`]), and what follows ([`approval`], [`plan`],
+//! ([`baseline`], [`patch_group`], [`window`], [`document`], [`predefined`]), for whom ([`selection`]), and what follows ([`approval`], [`plan`],
 //! [`compliance`], [`schedule`]).
 
 pub mod os;
@@ -14,6 +14,7 @@ pub mod version;
 pub mod inventory;
 
 pub mod baseline;
+pub mod patch_group;
 pub mod selection;
 pub mod window;
 

@@ -3,6 +3,8 @@
 //! They are ordinary documents under `baselines/predefined/`, compiled in, so that a lone machine has a policy
 //! before anybody wrote one.
 
+use std::sync::OnceLock;
+
 use crate::baseline::Baseline;
 use crate::document::{self, Document, Problem};
 use crate::os::OperatingSystem;
@@ -58,10 +60,17 @@ impl Predefined {
         let parsed = document::parse(self.name, self.yaml.as_bytes())?;
         let found = parsed.documents.into_iter().find_map(|d| match d {
             Document::PatchBaseline(b) => Some(b),
-            Document::MaintenanceWindow(_) => None,
+            _ => None,
         });
         found.ok_or_else(Vec::new)
     }
+}
+
+/// The shipped baseline of this name as a value, read once per process.
+pub fn baseline_named(name: &str) -> Option<&'static Baseline> {
+    static READ: [OnceLock<Option<Baseline>>; ALL.len()] = [const { OnceLock::new() }; ALL.len()];
+    let (shipped, cell) = ALL.iter().zip(&READ).find(|(shipped, _)| shipped.name == name)?;
+    cell.get_or_init(|| shipped.baseline().ok()).as_ref()
 }
 
 /// The shipped default of an operating system.

@@ -6,7 +6,19 @@
 //!
 //! The dangerous step is falling back: a node whose registration did not arrive yet must not be patched by the
 //! wider default. So in a fleet a fallback needs proof that the catalogue of documents is complete; without it
-//! the answer is [`Selection::Unknown`], under which a node scans and installs nothing.
+//! the answer is [`Selection::Unknown`], under which a node scans and installs nothing. For the same reason what
+//! was registered and has no effect now (expired, missing, unreadable) is not dropped but kept as [`Unsettled`].
+//!
+//! [`choose`] is what a node calls: from the documents it has adopted to the baseline. [`select`] is its table, and
+//! [`registrations`] and [`defaults`] are what documents mean together.
+
+mod catalogue;
+mod choose;
+mod resolve;
+
+pub use catalogue::{Adopted, Catalogue};
+pub use choose::{Choice, NodeFacts, choose};
+pub use resolve::{defaults, registrations};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +44,37 @@ pub struct DefaultBaseline {
     pub baseline: String,
 }
 
+/// What an [`Unsettled`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concerns {
+    /// The registrations of this patch group.
+    PatchGroup(String),
+    /// The registrations of a patch group that cannot be told, so it may be any.
+    AnyPatchGroup,
+    /// The default baselines.
+    Defaults,
+}
+
+/// Something that an administrator wrote and that has no effect now, so that what was meant is not known.
+///
+/// It takes the place of the registration or default that it would have been: dropping it would open the fallback.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// Whose baseline is not known.
+    pub concerns: Concerns,
+    /// For which operating system; `None` where that is not known either, so it may be any.
+    pub operating_system: Option<OperatingSystem>,
+    /// What is wrong and what settles it.
+    pub why: String,
+}
+
+impl std::fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
 /// What a fleet does with a node that has no patch group (reference 0.3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +95,8 @@ pub struct Situation<'a> {
     pub operating_system: OperatingSystem,
     /// Registrations in force: not expired, not revoked.
     pub registrations: &'a [Registration],
+    /// What was written about registrations and defaults and is not in force.
+    pub unsettled: &'a [Unsettled],
     /// The fleet's (or the lone machine's) own defaults.
     pub defaults: &'a [DefaultBaseline],
     /// Name of the predefined baseline of the operating system, used where no default is set.
@@ -89,7 +134,7 @@ pub enum Selection {
     },
 }
 
-/// Chooses the baseline of a node.
+/// Chooses the baseline of a node from what is in force and what is unsettled.
 pub fn select(situation: &Situation<'_>) -> Selection {
     let os = situation.operating_system;
     let group = situation.patch_group.filter(|group| !group.is_empty());
@@ -108,6 +153,14 @@ pub fn select(situation: &Situation<'_>) -> Selection {
             }
         };
     };
+    // Also where another baseline is registered: the unsettled one may be for this system, and the stricter one.
+    let own = unsettled(situation, |u| {
+        matches!(&u.concerns, Concerns::PatchGroup(name) if name == group)
+            && u.operating_system.is_none_or(|other| other == os)
+    });
+    if let Some(why) = own {
+        return Selection::Unknown { why };
+    }
     let mut registered: Vec<&str> = situation
         .registrations
         .iter()
@@ -117,7 +170,10 @@ pub fn select(situation: &Situation<'_>) -> Selection {
     registered.sort_unstable();
     registered.dedup();
     match registered.as_slice() {
-        [] => fallback(situation, &format!("patch group {group} has no baseline for {os}")),
+        [] => match unsettled(situation, |u| u.concerns == Concerns::AnyPatchGroup) {
+            Some(why) => Selection::Unknown { why },
+            None => fallback(situation, &format!("patch group {group} has no baseline for {os}")),
+        },
         [one] => Selection::Selected {
             which: (*one).to_owned(),
             why: format!("registered for patch group {group} on {os}"),
@@ -133,6 +189,22 @@ pub fn select(situation: &Situation<'_>) -> Selection {
     }
 }
 
+/// The reasons of what is unsettled and fits, as one sentence; `None` if nothing does.
+fn unsettled(situation: &Situation<'_>, fits: impl Fn(&Unsettled) -> bool) -> Option<String> {
+    /// Whoever settles these sees the others then.
+    const TOLD: usize = 3;
+    let mut reasons: Vec<&str> =
+        situation.unsettled.iter().filter(|u| fits(u)).map(|u| u.why.as_str()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let more = match reasons.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    reasons.truncate(TOLD);
+    (!reasons.is_empty()).then(|| reasons.join("; ") + &more)
+}
+
 fn fallback(situation: &Situation<'_>, because: &str) -> Selection {
     let os = situation.operating_system;
     if situation.is_fleet && !situation.catalogue_complete {
@@ -143,10 +215,22 @@ fn fallback(situation: &Situation<'_>, because: &str) -> Selection {
             ),
         };
     }
+    let own = |u: &Unsettled| u.concerns == Concerns::Defaults && u.operating_system == Some(os);
+    if let Some(why) = unsettled(situation, own) {
+        return Selection::Unknown { why };
+    }
     let mut defaults: Vec<&str> =
         situation.defaults.iter().filter(|d| d.operating_system == os).map(|d| d.baseline.as_str()).collect();
     defaults.sort_unstable();
     defaults.dedup();
+    // One document serves all systems of the fleet: what is missing in it stops the nodes that lack a default, not
+    // those that have theirs.
+    let any = |u: &Unsettled| u.concerns == Concerns::Defaults && u.operating_system.is_none();
+    if defaults.is_empty()
+        && let Some(why) = unsettled(situation, any)
+    {
+        return Selection::Unknown { why };
+    }
     match (defaults.as_slice(), situation.predefined) {
         ([one], _) => Selection::Selected {
             which: (*one).to_owned(),

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::schedule::Schedule;
 
 mod limit;
+mod resolve;
 mod target;
 mod task;
 
 pub use limit::{Limit, LimitError, MaxConcurrency, MaxErrors};
+pub use resolve::{NodeFacts, TaskForNode};
 pub use target::{MAX_TARGETS, ResourceType, Target, TargetKey, TargetKeyError, WindowTarget};
 pub use task::{CutoffBehavior, HashType, NotificationConfig, RebootOption, RunCommand, Task, TaskAction};
 

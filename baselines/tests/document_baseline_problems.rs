@@ -136,7 +136,7 @@ fn problems_are_shown_in_their_source() {
 fn a_document_says_its_kind() {
     insta::assert_snapshot!(told("name: x"), @r"
     b.yaml:1:1: error: the document has no `kind`
-      hint: known kinds: PatchBaseline, MaintenanceWindow
+      hint: known kinds: PatchBaseline, MaintenanceWindow, PatchGroup, DefaultBaselines
     ");
     insta::assert_snapshot!(told("Kind: PatchBaseline\nname: x\nspec: {}"), @r"
     b.yaml:1:1: error: the document has no `kind`
@@ -148,11 +148,11 @@ fn a_document_says_its_kind() {
     ");
     insta::assert_snapshot!(told("kind: Banana"), @r"
     b.yaml:1:7: error: unknown kind `Banana`
-      hint: known kinds: PatchBaseline, MaintenanceWindow
+      hint: known kinds: PatchBaseline, MaintenanceWindow, PatchGroup, DefaultBaselines
     ");
     insta::assert_snapshot!(told("kind: [x]"), @r"
     b.yaml:1:7: error: `kind` must be text, not a list
-      hint: known kinds: PatchBaseline, MaintenanceWindow
+      hint: known kinds: PatchBaseline, MaintenanceWindow, PatchGroup, DefaultBaselines
     ");
     insta::assert_snapshot!(told("just text"), @"b.yaml:1:1: error: a document is a mapping with `kind`, `name` and `spec`, not the text `just text`");
     insta::assert_snapshot!(told("- kind: PatchBaseline"), @"b.yaml:1:1: error: a document is a mapping with `kind`, `name` and `spec`, not a list");
@@ -380,7 +380,7 @@ fn one_bad_document_refuses_the_file_and_the_others_are_still_checked() {
     b.yaml:1:1: error: `spec` is missing
       hint: add `spec:`
     b.yaml:3:7: error: unknown kind `X`
-      hint: known kinds: PatchBaseline, MaintenanceWindow
+      hint: known kinds: PatchBaseline, MaintenanceWindow, PatchGroup, DefaultBaselines
     b.yaml:7:26: error: `operating_system` cannot be `BeOS`
       hint: one of `WINDOWS`, `AMAZON_LINUX`, `AMAZON_LINUX_2`, `AMAZON_LINUX_2022`, `AMAZON_LINUX_2023`, `UBUNTU`, `REDHAT_ENTERPRISE_LINUX`, `SUSE`, `CENTOS`, `ORACLE_LINUX`, `DEBIAN`, `MACOS`, `RASPBIAN`, `ROCKY_LINUX`, `ALMA_LINUX`
     ");

@@ -8,16 +8,18 @@ mod values;
 mod windows;
 
 use patchflock_baselines::document::override_list::{parse_baseline_override, parse_override_list};
-use patchflock_baselines::document::{Document, MAX_PROBLEMS, Parsed, import_aws, parse, render, to_yaml};
+use patchflock_baselines::document::{
+    Document, MAX_PROBLEMS, Parsed, import_aws, parse, render, to_yaml, to_yaml_until,
+};
 use proptest::prelude::*;
 
-use values::document;
+use values::{document, expires};
 
 /// Everything that reads bytes, on these bytes. A document that is accepted must survive being written.
 fn read_all(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match parse("p", bytes) {
-        Ok(Parsed { documents, warnings }) => {
+        Ok(Parsed { documents, warnings, .. }) => {
             render(&text, &warnings);
             for document in documents {
                 let again = parse("again", to_yaml(&document).as_bytes()).unwrap();
@@ -62,6 +64,10 @@ fn piece() -> impl Strategy<Value = String> {
         Just("\t".to_owned()),
         Just("kind: PatchBaseline\nname: x\nspec:\n".to_owned()),
         Just("kind: MaintenanceWindow\nname: x\nspec:\n".to_owned()),
+        Just("kind: PatchGroup\nname: x\nspec:\n".to_owned()),
+        Just("kind: DefaultBaselines\nname: defaults\nspec:\n".to_owned()),
+        Just("\nexpires: 2027-01-31\n".to_owned()),
+        Just("baselines".to_owned()),
         Just("operating_system: DEBIAN".to_owned()),
         Just("approval_rules".to_owned()),
         Just("filters".to_owned()),
@@ -84,10 +90,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_written_reads_back_the_same(document in document()) {
-        let yaml = to_yaml(&document);
+    fn what_is_written_reads_back_the_same(document in document(), expires in expires()) {
+        let yaml = to_yaml_until(&document, expires);
         match parse("p.yaml", yaml.as_bytes()) {
-            Ok(parsed) => prop_assert_eq!(&parsed.documents, &[document], "{}", yaml),
+            Ok(parsed) => {
+                prop_assert_eq!(&parsed.documents, &[document], "{}", &yaml);
+                prop_assert_eq!(&parsed.expires, &[expires], "{}", yaml);
+            }
             Err(problems) => prop_assert!(false, "{}", render(&yaml, &problems)),
         }
     }

@@ -117,7 +117,7 @@ fn anchors_aliases_and_tags_are_refused() {
     ");
     insta::assert_snapshot!(told("a: &x [1]\n<<: *x\n"), @r"
     y.yaml:1:1: error: the document has no `kind`
-      hint: known kinds: PatchBaseline, MaintenanceWindow
+      hint: known kinds: PatchBaseline, MaintenanceWindow, PatchGroup, DefaultBaselines
     y.yaml:1:4: error: anchors (`&name`) are not supported
       hint: remove it, and write the value out where it is used
     y.yaml:2:5: error: aliases (`*name`) are not supported
@@ -143,7 +143,7 @@ fn duplicate_and_odd_keys_are_refused() {
     ");
     insta::assert_snapshot!(told("kind: {{ kind }}\n"), @r"
     y.yaml:1:7: error: `kind` must be text, not a mapping
-      hint: known kinds: PatchBaseline, MaintenanceWindow
+      hint: known kinds: PatchBaseline, MaintenanceWindow, PatchGroup, DefaultBaselines
     y.yaml:1:8: error: the name of a field must be text; this is a mapping
       hint: text that begins with `{` must be quoted; templates are not expanded here
     ");

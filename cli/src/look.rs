@@ -1,18 +1,19 @@
 //! The commands that only look: `try`, `inventory`, `evaluate`. No root, nothing is changed.
 
 use chrono::{DateTime, Utc};
-use patchflock_baselines::approval::{self, Evaluation};
+use patchflock_baselines::approval::Evaluation;
 use patchflock_baselines::baseline::Baseline;
-use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus, RunTraces};
+use patchflock_baselines::compliance::{NodeCompliance, NodeStatus, RunTraces};
 use patchflock_baselines::inventory::Inventory;
+use patchflock_machine::{record, system};
 use serde::Serialize;
 
 use crate::args::{EvaluateArgs, Format, InventoryArgs, TryArgs};
 use crate::blame::{Failure, Verdict};
 use crate::compare::{self, Difference, Kind};
-use crate::machine::Machine;
+use crate::machine;
 use crate::output::Table;
-use crate::{decisions, output, policy, record};
+use crate::{decisions, output, policy};
 
 /// What `try` and `evaluate` print as JSON and YAML. Stable.
 #[derive(Debug, Serialize)]
@@ -28,7 +29,7 @@ struct Report<'a> {
 /// `patchflock try`.
 pub(crate) fn try_machine(args: &TryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     let file = policy::baseline_file(&args.baseline)?;
-    let machine = Machine::open(&args.machine, now)?;
+    let machine = machine::open(&args.machine, now)?;
     let baseline = policy::baseline(file, machine.facts.operating_system)?;
     if let Some(source) = baseline.sources.first() {
         output::talk(&format!(
@@ -53,7 +54,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, now: DateTime<Utc>) -> Result<Verdic
 
 /// `patchflock inventory`.
 pub(crate) fn inventory(args: &InventoryArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
-    let inventory = Machine::open(&args.machine, now)?.inventory(now)?;
+    let inventory = machine::open(&args.machine, now)?.inventory(now)?;
     if args.output == Format::Table {
         let mut table = Table::new(&["WHAT", "COUNT"]);
         for (what, n) in [
@@ -79,8 +80,8 @@ fn show(
     all: bool,
     format: Format,
 ) -> Result<Verdict, Failure> {
-    let evaluation = approval::evaluate(baseline, inventory, at).map_err(Failure::operator)?;
-    let compliance = compliance::assess(baseline, inventory, &evaluation, traces, false);
+    let (evaluation, compliance) =
+        system::verdict(baseline, inventory, traces, false, at).map_err(Failure::operator)?;
     let tool = inventory.node.package_manager.split(' ').next().unwrap_or("the native tool");
     let differences = compare::compare(inventory, &evaluation, tool);
     if format == Format::Table {

@@ -24,7 +24,6 @@ mod compare;
 mod decisions;
 mod look;
 mod once;
-mod record;
 mod tools;
 
 use std::io::IsTerminal;

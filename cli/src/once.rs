@@ -4,7 +4,6 @@
 //! interrupted is repaired by the next one, which then scans and plans anew.
 
 mod carry_out;
-mod lock;
 mod show;
 mod talk;
 
@@ -12,17 +11,17 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use patchflock_baselines::approval::{self, Evaluation, names};
-use patchflock_baselines::baseline::Baseline;
-use patchflock_baselines::compliance::{self, NodeCompliance, NodeStatus};
+use patchflock_baselines::approval::{Evaluation, names};
+use patchflock_baselines::compliance::{NodeCompliance, NodeStatus};
 use patchflock_baselines::inventory::Inventory;
-use patchflock_baselines::plan::{self, Plan, Target};
-use patchflock_machine::pm::Progress;
+use patchflock_baselines::plan::Plan;
+use patchflock_machine::lock::{self, LockError};
+use patchflock_machine::record::{self, Phase, Record};
+use patchflock_machine::system::{self, System, Wishes};
 
 use crate::args::{Format, OnceArgs};
 use crate::blame::{Failure, Verdict};
-use crate::machine::{Machine, is_root};
-use crate::record::{self, Phase, Record};
+use crate::machine::{self, is_root};
 use crate::{output, policy};
 use talk::Talk;
 
@@ -45,12 +44,12 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
     let overridden = file.as_ref().is_some_and(|f| f.is_override);
     names::check_overrides(overridden, list.is_some()).map_err(Failure::operator)?;
     carry_out::interruptible()?;
-    let machine = Machine::open(&once.machine, now)?;
+    let machine = machine::open(&once.machine, now)?;
     let baseline = policy::baseline(file, machine.facts.operating_system)?;
-    refuse_what_once_cannot_do(&baseline)?;
+    let machine = machine.for_baseline(&baseline).map_err(Failure::operator)?;
     let talk = Talk::new();
 
-    let _lock = if once.dry_run { None } else { Some(lock::take(&machine.root)?) };
+    let _lock = if once.dry_run { None } else { Some(lock::take(&machine.root).map_err(locked)?) };
     let repaired = if once.dry_run { None } else { repair(&machine, &talk)? };
     if !once.dry_run && !once.no_refresh {
         talk.phase("refreshing repository metadata");
@@ -62,29 +61,22 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
 
     talk.phase("scanning");
     let inventory = machine.inventory(now)?;
-    let evaluation = approval::evaluate(&baseline, &inventory, now).map_err(Failure::operator)?;
     let records = record::all(&machine.root);
     records.complain(|sentence| talk.line(sentence));
     let traces = record::traces(&records, inventory.node.boot_id.as_deref());
-    let before = compliance::assess(&baseline, &inventory, &evaluation, &traces, false);
+    let (evaluation, before) =
+        system::verdict(&baseline, &inventory, &traces, false, now).map_err(Failure::operator)?;
 
     talk.phase("planning");
-    let mut without_match = Vec::new();
-    let plan = match &list {
-        None => planned(&machine, &talk, &baseline, &inventory, &evaluation)?,
-        Some(list) => {
-            let listed = approval::evaluate_override_list(list, &inventory, &evaluation);
-            for id in &listed.without_match {
-                talk.line(&format!(
-                    "the install-override list names {id}, and nothing offered here matches it"
-                ));
-            }
-            without_match = listed.without_match;
-            // What the list names is installed whatever the baseline says. What comes along is not on the list, so
-            // that the baseline rejects it still counts: only targets are free of it.
-            planned(&machine, &talk, &baseline, &inventory, &listed.evaluation)?
-        }
-    };
+    let wishes = Wishes { list, exclude: Vec::new() };
+    let judged =
+        system::judged(&baseline, &inventory, &evaluation, &wishes, now).map_err(Failure::operator)?;
+    for id in &judged.without_match {
+        talk.line(&format!("the install-override list names {id}, and nothing offered here matches it"));
+    }
+    let plan = machine.planned(&judged, &mut |p| talk.progress(p))?;
+    let without_match = judged.without_match;
+    let list = wishes.list;
     talk.clear();
 
     // A list is an order: what of it cannot be done is no success, whatever the baseline thinks of the machine.
@@ -95,7 +87,7 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         phase: Phase::Installing,
         started_at: now,
         finished_at: None,
-        started_by: record::started_by(),
+        started_by: started_by(),
         boot_id: inventory.node.boot_id.clone(),
         baseline,
         repaired,
@@ -148,53 +140,32 @@ fn verdict(compliance: Option<&NodeCompliance>) -> Verdict {
     }
 }
 
-/// What a baseline may ask for and this command does not do yet is refused, never passed over in silence.
-fn refuse_what_once_cannot_do(baseline: &Baseline) -> Result<(), Failure> {
-    match baseline.sources.first() {
-        None => Ok(()),
-        Some(source) => Err(Failure::operator(format!(
-            "baseline {} names the alternative source {}; once installs only from the repositories that this \
-             machine is configured with: remove `sources` from the baseline, or configure the repository",
-            baseline.name, source.name
-        ))),
+fn locked(e: LockError) -> Failure {
+    match e {
+        LockError::Held => Failure::operator(e),
+        LockError::File { .. } => Failure::Ours(e.into()),
+    }
+}
+
+/// Who started this: the login name that sudo passes on, else the user id.
+fn started_by() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    match std::env::var("SUDO_USER") {
+        Ok(name) if !name.is_empty() => format!("{name} (sudo)"),
+        _ => format!("uid {uid}"),
     }
 }
 
 /// Finishes what an interrupted run, ours or another tool's, left half-done.
-fn repair(machine: &Machine, talk: &Talk) -> Result<Option<String>, Failure> {
+fn repair(machine: &System, talk: &Talk) -> Result<Option<String>, Failure> {
     let repaired = machine.pm.repair()?;
-    for mut old in record::all(&machine.root).runs {
-        if old.phase == Phase::Installing {
-            talk.line(&format!("the run {} was interrupted", old.id));
-            old.phase = Phase::Interrupted;
-            record::write(&machine.root, &old)?;
-        }
+    for id in record::mark_interrupted(&machine.root)? {
+        talk.line(&format!("the run {id} was interrupted"));
     }
     if let Some(what) = &repaired {
         talk.line(&format!("repaired: {what}"));
     }
     Ok(repaired)
-}
-
-/// Exactly what will change: simulated, checked, and simulated again until nothing is objected to.
-fn planned(
-    machine: &Machine,
-    talk: &Talk,
-    baseline: &Baseline,
-    inventory: &Inventory,
-    evaluation: &Evaluation,
-) -> Result<Plan, Failure> {
-    let targets = plan::targets(evaluation);
-    // Where something is pulled in, each target is asked about alone: that takes a while, and is said.
-    let simulate = |targets: &[Target]| {
-        let asked = match targets {
-            [one] => one.name.clone(),
-            many => output::count(many.len(), "package", "packages"),
-        };
-        talk.progress(Progress::Package { name: asked, what: "what would change?".into() });
-        machine.pm.simulate(targets)
-    };
-    Ok(plan::resolve(baseline, inventory, evaluation, targets, simulate)?)
 }
 
 fn nothing_done(

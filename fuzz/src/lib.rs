@@ -17,9 +17,10 @@ mod machine;
 mod mutator;
 mod policy;
 mod seeds;
+mod store;
 mod versions;
 
-pub use documents::{baseline_override, document, import_aws, override_list};
+pub use documents::{baseline_override, document, document_edit, import_aws, override_list};
 pub use machine::apt::{
     apt_policy, apt_simulation, changelog, deb_packages, deb_release, dpkg_blame, dpkg_status, status_fd,
 };
@@ -28,6 +29,7 @@ pub use machine::{elf, os_release, proc_files};
 pub use mutator::Mutator;
 pub use policy::{inventory, limits, names, schedule};
 pub use seeds::seeds;
+pub use store::codec;
 pub use versions::versions;
 
 /// A fuzz target: it panics where the parser breaks a promise.
@@ -36,6 +38,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, which is also that of its directory of seeds.
 pub const TARGETS: &[(&str, Target)] = &[
     ("document", document),
+    ("document_edit", document_edit),
     ("import_aws", import_aws),
     ("override_list", override_list),
     ("baseline_override", baseline_override),
@@ -60,6 +63,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("repomd", repomd),
     ("updateinfo", updateinfo),
     ("packed", packed),
+    ("codec", codec),
 ];
 
 /// Input as text, as the readers of files and pipes take it.

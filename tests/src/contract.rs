@@ -4,9 +4,17 @@
 //! that makes a fresh one for each promise.
 
 use anyhow::{Context, Result, bail, ensure};
-use patchflock_baselines::inventory::{Candidate, Installed, NativeAction, SourceState};
-use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
+use chrono::{DateTime, Utc};
+use patchflock_baselines::approval::evaluate;
+use patchflock_baselines::baseline::Baseline;
+use patchflock_baselines::document::{Document, parse};
+use patchflock_baselines::inventory::{
+    Candidate, FORMAT, Installed, Inventory, NativeAction, Node, SourceState,
+};
+use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target, resolve, targets};
+use patchflock_machine::host;
 use patchflock_machine::pm::{InstallReport, OutcomeKind, PackageManager, PmError, Progress, Scan};
+use patchflock_machine::root::Root;
 
 /// Version that is installed of every package of a fixture.
 pub const OLD: &str = "1.0-1";
@@ -89,6 +97,57 @@ pub fn plan_of(simulation: &Simulation) -> Result<Plan> {
         Ok(Item { name: c.name.clone(), arch: c.arch.clone(), from: c.from.clone(), to, role })
     });
     Ok(Plan { items: items.collect::<Result<_>>()?, held: Vec::new() })
+}
+
+/// The baseline in this document.
+///
+/// # Errors
+/// It has problems, or is none.
+pub fn baseline(text: &str) -> Result<Baseline> {
+    let parsed = parse("baseline.yaml", text.as_bytes());
+    let parsed = parsed.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    match parsed.documents.into_iter().next() {
+        Some(Document::PatchBaseline(baseline)) => Ok(baseline),
+        _ => bail!("no baseline"),
+    }
+}
+
+/// What a baseline makes of a machine: scanned, judged, and simulated until nothing is objected to.
+///
+/// # Errors
+/// The package manager's, or the machine cannot be identified.
+pub fn plan_under(
+    root: &Root,
+    pm: &dyn PackageManager,
+    baseline: &Baseline,
+    now: DateTime<Utc>,
+) -> Result<Plan> {
+    let (facts, scan) = (host::read(root, now)?, pm.scan()?);
+    let inventory = Inventory {
+        format: FORMAT,
+        taken_at: now,
+        node: Node {
+            hostname: facts.hostname,
+            operating_system: facts.operating_system,
+            product: facts.product,
+            pretty_name: facts.pretty_name,
+            arch: facts.arch,
+            boot_id: facts.boot_id,
+            booted_at: facts.booted_at,
+            package_manager: scan.package_manager,
+            patch_group: None,
+        },
+        sources: scan.sources,
+        installed: scan.installed,
+        candidates: scan.candidates,
+        sightings: Vec::new(),
+        native: scan.native,
+        foreign_updaters: scan.foreign_updaters,
+        reboot: scan.reboot,
+        services_to_restart: scan.services_to_restart,
+    };
+    let evaluation = evaluate(baseline, &inventory, now)?;
+    Ok(resolve(baseline, &inventory, &evaluation, targets(&evaluation), |t| pm.simulate(t))?)
 }
 
 /// Fetches and installs.

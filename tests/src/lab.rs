@@ -4,7 +4,7 @@
 //! A [`base::Base`] is built once from the host's own mirror and cached. A [`root::RootDir`] is a throw-away layer
 //! over it, entered with `chroot`; a
 //! [`machine::Machine`] boots one on a [`network::Network`]. [`deb`] and [`rpm`] make packages, [`apt`] and [`dnf`] make
-//! signed repositories of them, [`http`] serves those and misbehaves on demand. Everything made outside a
+//! signed repositories of them, [`http`] serves those and misbehaves on demand, [`package`] installs our own packages. Everything made outside a
 //! directory of its own is noted by [`claim`], so that it is undone on drop, or by the next sweep after a `kill -9`.
 //!
 //! All of it needs root. The tests that use it are built with the feature `lab` only, so that the fast tier stays
@@ -22,6 +22,7 @@ pub mod deb;
 pub mod dnf;
 pub mod http;
 pub mod key;
+pub mod package;
 pub mod rocky;
 pub mod rpm;
 pub mod site;

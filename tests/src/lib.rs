@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: [`lab`], real systems to try Patchflock on, and [`contract`], what every package
-//! manager promises. The tests are in `tests/`.
+//! manager promises, and [`ended`], runs that ended, to be kept by a store. The tests are in `tests/`.
 
 pub mod contract;
+pub mod ended;
 pub mod lab;

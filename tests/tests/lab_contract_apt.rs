@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use patchflock_baselines::baseline::AlternativeSource;
 use patchflock_baselines::inventory::SourceState;
 use patchflock_baselines::plan::{Plan, Target};
 use patchflock_machine::exec::Command;
@@ -115,6 +116,28 @@ fn unreadable(state: &SourceState, words: &str) -> bool {
 #[test]
 fn apt_keeps_the_contract() {
     contract::all(Debian::new).unwrap();
+}
+
+#[test]
+fn apt_keeps_the_contract_with_alternative_sources_alone() {
+    let alternative = || {
+        let mut debian = Debian::new()?;
+        // What was its own is now the baseline's, one line for each.
+        let lines =
+            debian.root.ok("cat /etc/apt/sources.list.d/*.list; rm /etc/apt/sources.list.d/*.list")?;
+        debian.root.ok("apt-get update")?;
+        let source = |(n, line): (usize, &str)| AlternativeSource {
+            name: format!("source-{n}"),
+            products: vec!["Debian12".into()],
+            configuration: line.into(),
+        };
+        let sources: Vec<_> = lines.lines().enumerate().map(source).collect();
+        anyhow::ensure!(sources.len() == 2 && debian.apt.scan()?.sources.is_empty());
+        debian.apt = debian.apt.with_sources(&sources, "Debian12")?;
+        anyhow::ensure!(debian.apt.refresh(&mut quiet)?.failed.is_empty());
+        Ok(debian)
+    };
+    contract::all(alternative).unwrap();
 }
 
 #[test]

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use patchflock_baselines::baseline::AlternativeSource;
 use patchflock_baselines::inventory::{Candidate, NativeAction, SourceState};
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Item, Plan, Role, Simulation, Target};
@@ -21,6 +22,7 @@ use patchflock_tests::contract::{self, Fixture};
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::dnf::{Advisory, RpmRepo};
 use patchflock_tests::lab::http::{Fault, Server};
+use patchflock_tests::lab::rocky::Rocky;
 use patchflock_tests::lab::root::RootDir;
 use patchflock_tests::lab::rpm::Rpm;
 
@@ -126,6 +128,20 @@ fn contract_machine() -> anyhow::Result<Lab> {
 #[test]
 fn dnf_keeps_the_contract() {
     contract::all(contract_machine).unwrap();
+}
+
+#[test]
+fn dnf_keeps_the_contract_with_alternative_sources_alone() {
+    let alternative = || {
+        let mut lab = contract_machine()?;
+        let configuration = lab.root.ok("cat /etc/yum.repos.d/*.repo; rm /etc/yum.repos.d/*.repo")?;
+        let source = AlternativeSource { name: "base".into(), products: vec!["*".into()], configuration };
+        anyhow::ensure!(lab.scan().sources.is_empty());
+        lab.dnf = lab.dnf.with_sources(&[source], "RockyLinux9.4")?;
+        lab.refresh();
+        Ok(lab)
+    };
+    contract::all(alternative).unwrap();
 }
 
 fn target(name: &str, version: &str) -> Target {
@@ -296,6 +312,18 @@ fn an_ordinary_user_sees_the_same_as_root() {
     lab.root.ok("rm /var/cache/dnf/*.solv*").unwrap();
     assert_eq!(run("nobody").matches("\"candidate\"").count(), as_root.candidates.len());
     assert!(!lab.root.ok("ls /var/cache/dnf").unwrap().contains(".solv"), "a user cannot have written there");
+}
+
+#[test]
+fn an_ordinary_user_sees_what_a_repository_with_signed_metadata_offers() {
+    let mut rocky = Rocky::signed([rpm("tool", "1.0")], "tool").unwrap();
+    rocky.publish([rpm("tool", "1.1")], []).unwrap();
+    let [root, nobody] = [rocky.patchflock("inventory -o json"), rocky.as_nobody("inventory -o json")]
+        .map(|answer| answer.unwrap().json);
+    assert_eq!(nobody["candidates"].as_array().map(Vec::len), Some(1), "{}", nobody["sources"]);
+    for part in ["candidates", "sources", "installed"] {
+        assert_eq!(nobody[part], root[part], "{part}");
+    }
 }
 
 #[test]

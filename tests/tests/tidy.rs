@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("patchflock-priv", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
     ("patchflock-agent", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
     ("patchflock-cli", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
-    ("patchflock-fuzz", &["patchflock-baselines", "patchflock-machine"]),
+    ("patchflock-fuzz", &["patchflock-agent", "patchflock-baselines", "patchflock-machine"]),
     (
         "patchflock-tests",
         &[

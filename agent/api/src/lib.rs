@@ -5,8 +5,10 @@
 //! answer is never half understood.
 
 pub mod answer;
+pub mod catalogue;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod config;
 pub mod document;
 pub mod ids;
 pub mod order;

@@ -4,11 +4,13 @@
 //! group `patchflock`) change documents and place orders; the *agent* (the user `patchflock`; root, too) has runs
 //! carried out. The agent is not an administrator: it cannot say what is approved.
 
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
 use crate::document::Applied;
 use crate::ids::{OrderId, RunId};
 use crate::order::Order;
 use crate::run::{Health, HookPoint, HookRun, Installed, Survey, Trouble};
-use serde::{Deserialize, Serialize};
 
 /// Socket of the privileged half; mode 0660, group `patchflock`.
 pub const SOCKET: &str = "/run/patchflock/priv.sock";
@@ -67,6 +69,9 @@ pub enum Request {
         run: RunId,
         /// Token of the slot.
         token: u64,
+        /// From here on it is not started any more, only followed: the cutoff.
+        #[serde(default)]
+        not_after: Option<DateTime<Utc>>,
     },
     /// Agent: run the hooks of a point, once per run: asking again repeats the answer. Answer: [`Answer::Hooked`].
     Hook {
@@ -85,6 +90,9 @@ pub enum Request {
     Reboot {
         /// The run.
         run: RunId,
+        /// From here on it is not done any more: the end of the window.
+        #[serde(default)]
+        not_after: Option<DateTime<Utc>>,
     },
 }
 

@@ -4,18 +4,21 @@
 //! pure functions so that every distribution is tested on any of them. A system in a directory is read without
 //! following its links out of that directory.
 
+pub(crate) mod alternative;
 mod files;
 mod os_release;
-pub(crate) mod records;
+pub mod records;
 #[cfg(test)]
 mod tests;
+pub mod updaters;
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Duration, Utc};
 use patchflock_baselines::os::{Family, OperatingSystem};
 
-pub(crate) use files::{exists, list, modified, open_ours, read_bytes, read_ours, read_text, real_name};
+pub(crate) use files::{exists, modified, open_ours, read_ours, read_text, real_name};
+pub use files::{list, read_bytes};
 pub use os_release::{OsRelease, identify, product};
 
 use crate::root::Root;

@@ -2,7 +2,8 @@
 //!
 //! [`exec`] is the only door to child processes, [`root`] says where a file of the machine is for us, and [`host`]
 //! reads facts and reads and writes files there, with bounds and without leaving it. [`pm`] is the package-manager
-//! trait with its real implementations. No network, no async, no policy: what may be installed is decided in
+//! trait with its real implementations. [`system`] puts them together with what a baseline makes of the machine;
+//! [`record`] keeps what was done, [`lines`] keeps logs, and [`lock`] admits one operation at a time. No network, no async, no policy: what may be installed is decided in
 //! `patchflock-baselines`.
 
 pub mod exec;
@@ -11,3 +12,8 @@ pub mod root;
 mod failures;
 pub mod host;
 pub mod pm;
+
+pub mod lines;
+pub mod lock;
+pub mod record;
+pub mod system;

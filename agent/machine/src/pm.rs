@@ -164,6 +164,14 @@ pub enum PmError {
         /// The difference.
         difference: String,
     },
+    /// An alternative source of the baseline cannot be used; nothing was changed (reference 2.5).
+    #[error("the alternative source `{name}` {why}; correct it in the baseline")]
+    Source {
+        /// Name of the source.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// This needs root.
     #[error("{what} needs root; run it with sudo")]
     NeedsRoot {

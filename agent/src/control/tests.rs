@@ -78,9 +78,30 @@ fn a_torn_last_line_of_the_log_was_not_adopted_and_a_broken_one_is_named() {
     bench.document("PatchBaseline", "web", 1, Some("one\n"));
     bench.append_to_log("{\"kind\":\"PatchBase");
     assert_eq!(bench.client().documents().unwrap().len(), 1);
+    let text = bench.path().join("documents/PatchBaseline/web/1.yaml");
+    std::fs::write(text, "two\n").unwrap();
+    let (status, why) = refused(bench.client().document("PatchBaseline", "web", None));
+    assert!(status == 500 && why.contains("not the text that was adopted"), "{why}");
     bench.append_to_log("\n");
     let (status, why) = refused(bench.client().documents());
     assert!(status == 500 && why.contains("log.jsonl"), "{why}");
+}
+
+#[test]
+fn what_was_not_adopted_completely_was_not_adopted() {
+    let bench = Bench::new();
+    bench.document("PatchBaseline", "web", 1, Some("one\n"));
+    let line = |name: &str, more: usize| {
+        format!(
+            "{{\"entry\":{{\"kind\":\"PatchBaseline\",\"name\":\"{name}\",\"version\":1,\"sha256\":\"\",\
+             \"adopted_at\":\"2026-11-24T00:00:00Z\",\"by\":\"x\",\"expires\":null,\"deleted\":true}},\"more\":{more}}}\n"
+        )
+    };
+    bench.append_to_log(&line("a-1", 2));
+    bench.append_to_log(&line("a-2", 1));
+    assert_eq!(bench.client().documents().unwrap().len(), 1);
+    bench.append_to_log(&line("a-3", 0));
+    assert_eq!(bench.client().documents().unwrap().len(), 4);
 }
 
 #[test]

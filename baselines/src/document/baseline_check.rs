@@ -12,7 +12,7 @@ use crate::os::{Family, OperatingSystem};
 
 /// The checked value. Everything wrong with it goes to `check`; the value counts only if nothing is an error.
 pub(crate) fn baseline(file: BaselineFile, check: &mut Check<'_>) -> Baseline {
-    let BaselineFile { kind: _, name, spec } = file;
+    let BaselineFile { kind: _, name, expires: _, spec } = file;
     let os = spec.operating_system;
     inapplicable_fields(&spec, check);
     patch_names(os, &spec, check);

@@ -2,7 +2,8 @@
 //! documents are validated, and through which they are read.
 //!
 //! A *fragment* is the document as typed: optional where the document may be silent, text where only the semantic
-//! checks can tell whether it is right. The checked values are [`crate::baseline`] and [`crate::window`].
+//! checks can tell whether it is right. The checked values are [`crate::baseline`], [`crate::window`] and
+//! [`crate::patch_group`].
 //!
 //! Limits are AWS's where nobody suffers from them and wider where people do (reference 11):
 //!
@@ -17,8 +18,10 @@
 //! | names | 3-128 | 1-128, same characters |
 //! | descriptions | 1024 (baseline), 128 (window) | 4096 |
 //! | window `duration`, `cutoff` | whole hours, up to 24 | minutes, up to 24 hours |
+//! | patch groups of a baseline | 25 | no limit; a patch group names up to 50 baselines |
 //! | registered targets of a window, tasks | not stated | 100 each; conditions and their values as AWS |
 
 pub mod baseline;
+pub mod group;
 pub mod schema;
 pub mod window;

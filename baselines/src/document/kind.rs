@@ -3,15 +3,19 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Document;
 use super::baseline_check;
 use super::check::Check;
+use super::expiry::expires;
 use super::fragment::baseline::BaselineFile;
+use super::fragment::group::{DefaultBaselinesFile, PatchGroupFile};
 use super::fragment::schema::schema_of;
 use super::fragment::window::WindowFile;
+use super::group_check;
 use super::node::{Node, Tree};
 use super::problem::{Problem, quoted};
 use super::suggest::did_you_mean;
@@ -25,17 +29,24 @@ pub enum Kind {
     PatchBaseline,
     /// When machines may be disturbed, by what, and which.
     MaintenanceWindow,
+    /// Which baselines the nodes of a patch group get.
+    PatchGroup,
+    /// Which baselines the nodes get whose patch group has none.
+    DefaultBaselines,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::PatchBaseline, Self::MaintenanceWindow];
+    pub const ALL: [Self; 4] =
+        [Self::PatchBaseline, Self::MaintenanceWindow, Self::PatchGroup, Self::DefaultBaselines];
 
     /// The name in `kind:`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PatchBaseline => "PatchBaseline",
             Self::MaintenanceWindow => "MaintenanceWindow",
+            Self::PatchGroup => "PatchGroup",
+            Self::DefaultBaselines => "DefaultBaselines",
         }
     }
 
@@ -44,6 +55,8 @@ impl Kind {
         match self {
             Self::PatchBaseline => schema_of::<BaselineFile>(),
             Self::MaintenanceWindow => schema_of::<WindowFile>(),
+            Self::PatchGroup => schema_of::<PatchGroupFile>(),
+            Self::DefaultBaselines => schema_of::<DefaultBaselinesFile>(),
         }
     }
 
@@ -51,9 +64,13 @@ impl Kind {
     fn compiled(self) -> Result<&'static CompiledSchema, &'static str> {
         static BASELINE: OnceLock<Result<CompiledSchema, String>> = OnceLock::new();
         static WINDOW: OnceLock<Result<CompiledSchema, String>> = OnceLock::new();
+        static GROUP: OnceLock<Result<CompiledSchema, String>> = OnceLock::new();
+        static DEFAULTS: OnceLock<Result<CompiledSchema, String>> = OnceLock::new();
         let cell = match self {
             Self::PatchBaseline => &BASELINE,
             Self::MaintenanceWindow => &WINDOW,
+            Self::PatchGroup => &GROUP,
+            Self::DefaultBaselines => &DEFAULTS,
         };
         cell.get_or_init(|| CompiledSchema::new(self.schema())).as_ref().map_err(String::as_str)
     }
@@ -65,8 +82,11 @@ impl fmt::Display for Kind {
     }
 }
 
+/// A document and the instant from which it has no effect.
+pub(super) type Dated = (Document, Option<DateTime<Utc>>);
+
 /// Reads one document in our shape. There is a document exactly if no problem is an error.
-pub(super) fn read(label: &str, root: &Node) -> (Option<Document>, Vec<Problem>) {
+pub(super) fn read(label: &str, root: &Node) -> (Option<Dated>, Vec<Problem>) {
     let mut check = Check::new(label, root);
     let document = kind_of(&mut check).and_then(|kind| read_as(kind, &mut check));
     let document = if check.failed() { None } else { document };
@@ -108,7 +128,7 @@ fn kind_of(check: &mut Check<'_>) -> Option<Kind> {
     }
 }
 
-fn read_as(kind: Kind, check: &mut Check<'_>) -> Option<Document> {
+fn read_as(kind: Kind, check: &mut Check<'_>) -> Option<Dated> {
     let schema = match kind.compiled() {
         Ok(schema) => schema,
         Err(error) => {
@@ -122,11 +142,22 @@ fn read_as(kind: Kind, check: &mut Check<'_>) -> Option<Document> {
     };
     let validated = schema.validate(check);
     match kind {
-        Kind::PatchBaseline => typed::<BaselineFile>(&validated, check)
-            .map(|file| Document::PatchBaseline(baseline_check::baseline(file, check))),
-        Kind::MaintenanceWindow => typed::<WindowFile>(&validated, check)
-            .and_then(|file| window_check::window(file, check))
-            .map(Document::MaintenanceWindow),
+        Kind::PatchBaseline => typed::<BaselineFile>(&validated, check).map(|file| {
+            let until = expires(file.expires.as_deref(), check);
+            (Document::PatchBaseline(baseline_check::baseline(file, check)), until)
+        }),
+        Kind::MaintenanceWindow => typed::<WindowFile>(&validated, check).and_then(|file| {
+            let until = expires(file.expires.as_deref(), check);
+            Some((Document::MaintenanceWindow(window_check::window(file, check)?), until))
+        }),
+        Kind::PatchGroup => typed::<PatchGroupFile>(&validated, check).map(|file| {
+            let until = expires(file.expires.as_deref(), check);
+            (Document::PatchGroup(group_check::patch_group(file, check)), until)
+        }),
+        Kind::DefaultBaselines => typed::<DefaultBaselinesFile>(&validated, check).map(|file| {
+            let until = expires(file.expires.as_deref(), check);
+            (Document::DefaultBaselines(group_check::default_baselines(file, check)), until)
+        }),
     }
 }
 

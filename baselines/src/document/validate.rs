@@ -42,12 +42,14 @@ impl Validated {
         json
     }
 
-    /// The fields inside the spec that lead to a value, innermost first, each as its mapping's pointer and its name.
+    /// The fields inside the spec (and `expires` beside it) that lead to a value, innermost first, each as its mapping's pointer and its name.
     fn fields_on_the_way<'p>(&self, path: &'p str) -> Vec<(&'p str, &'p str)> {
         let mut fields = Vec::new();
         let mut rest = path;
         while let Some((parent, key)) = rest.rsplit_once('/') {
-            if parent.starts_with("/spec") && self.json.pointer(parent).is_some_and(Value::is_object) {
+            if (parent.starts_with("/spec") || path == "/expires")
+                && self.json.pointer(parent).is_some_and(Value::is_object)
+            {
                 fields.push((parent, key));
             }
             rest = parent;

@@ -13,7 +13,7 @@ use crate::window::{Freeze, MAX_DURATION_MINUTES, MaintenanceWindow};
 
 /// The checked value; `None` where there is no schedule to put into it. Everything wrong goes to `check`.
 pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<MaintenanceWindow> {
-    let WindowFile { kind: _, name, spec } = file;
+    let WindowFile { kind: _, name, expires: _, spec } = file;
     let schedule = match Schedule::parse(&spec.schedule) {
         Ok(schedule) => Some(schedule),
         Err(error) => {

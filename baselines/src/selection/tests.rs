@@ -13,6 +13,7 @@ fn situation<'a>(registrations: &'a [Registration], defaults: &'a [DefaultBaseli
         patch_group: Some("web"),
         operating_system: OS,
         registrations,
+        unsettled: &[],
         defaults,
         predefined: Some("predefined"),
         catalogue_complete: true,
@@ -100,4 +101,46 @@ fn a_group_with_two_baselines_for_one_system_is_unknown_and_names_both() {
     let selection = select(&situation(&registrations, &[]));
     let Selection::Unknown { why } = selection else { panic!("{selection:?}") };
     assert!(why.contains("(a, b)"), "{why}");
+}
+
+#[test]
+fn documents_that_name_baselines_become_registrations_or_say_why_not() {
+    let parsed = crate::document::parse(
+        "t.yaml",
+        b"{kind: PatchBaseline, name: d, spec: {operating_system: DEBIAN, approved_patches: [bash]}}
+---
+{kind: PatchBaseline, name: e, spec: {operating_system: DEBIAN, approved_patches: [bash]}}
+---
+{kind: PatchGroup, name: web, spec: {baselines: [d, gone, predefined-ubuntu]}}
+---
+{kind: PatchGroup, name: web-2, spec: {patch_group: web, baselines: [d, e]}}
+---
+{kind: DefaultBaselines, name: defaults, spec: {baselines: [e, lost]}}",
+    )
+    .unwrap();
+    let (mut groups, mut baselines, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    for document in parsed.documents {
+        match document {
+            crate::document::Document::PatchGroup(group) => groups.push(group),
+            crate::document::Document::PatchBaseline(baseline) => baselines.push(baseline),
+            crate::document::Document::DefaultBaselines(document) => found.push(document),
+            other => panic!("{other:?}"),
+        }
+    }
+    let (registered, unsettled) = registrations(&groups, &baselines);
+    let wanted = [
+        registration("web", OperatingSystem::Ubuntu, "predefined-ubuntu"),
+        registration("web", OS, "d"),
+        registration("web", OS, "e"),
+    ];
+    assert_eq!(registered, wanted);
+    let told =
+        |unsettled: &[Unsettled]| unsettled.iter().map(Unsettled::to_string).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(told(&unsettled), @r"
+    patch group web: baseline gone is not here: nothing is installed until it is applied, or no longer named
+    patch group web: several baselines are for DEBIAN (d, e): keep one
+    ");
+    let (set, unsettled) = defaults(&found[0], &baselines);
+    assert_eq!(set, [default("e")]);
+    insta::assert_snapshot!(told(&unsettled), @"the defaults: baseline lost is not here: nothing is installed until it is applied, or no longer named");
 }

@@ -1,12 +1,13 @@
 //! Random valid documents.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use patchflock_baselines::baseline::{
     AlternativeSource, Approve, AvailableSecurityStatus, Baseline, ComplianceLevel, Filter, FilterKey,
     RejectedAction, Rule, SecurityRule, Undated,
 };
 use patchflock_baselines::document::Document;
 use patchflock_baselines::os::{Family, OperatingSystem};
+use patchflock_baselines::patch_group::{DefaultBaselines, PatchGroup};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -16,7 +17,38 @@ pub(crate) fn document() -> impl Strategy<Value = Document> {
     prop_oneof![
         baseline().prop_map(Document::PatchBaseline),
         super::windows::window().prop_map(Document::MaintenanceWindow),
+        patch_group().prop_map(Document::PatchGroup),
+        (baselines(), option::of(text(60))).prop_map(|(baselines, description)| {
+            Document::DefaultBaselines(DefaultBaselines { baselines, description })
+        }),
     ]
+}
+
+/// Any instant at which a document can expire, or none.
+pub(crate) fn expires() -> impl Strategy<Value = Option<DateTime<Utc>>> {
+    let instant = (0_i64..7_258_204_800, select(vec![0, 1, 500_000_000]))
+        .prop_map(|(seconds, nanos)| DateTime::from_timestamp(seconds, nanos).unwrap());
+    option::of(instant)
+}
+
+fn baselines() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::btree_set(name(), 1..5).prop_map(|names| names.into_iter().collect())
+}
+
+fn patch_group() -> impl Strategy<Value = PatchGroup> {
+    let value = prop_oneof![
+        "[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,20}",
+        select(vec!["no", " ", "1.10", "-", "null", "prod web", "=", "@", "- a", "\u{2028}"])
+            .prop_map(str::to_owned),
+    ];
+    (name(), option::of(value), baselines(), option::of(text(60))).prop_map(
+        |(name, value, baselines, description)| PatchGroup {
+            patch_group: value.unwrap_or_else(|| name.clone()),
+            name,
+            baselines,
+            description,
+        },
+    )
 }
 
 /// Text that a document can hold, and that YAML can stumble over.

@@ -8,16 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use patchflock_baselines::approval;
-use patchflock_baselines::compliance::{self, NodeCompliance};
+use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_machine::exec::ExecError;
 use patchflock_machine::pm::PmError;
+use patchflock_machine::record::{self, Phase, Record};
+use patchflock_machine::system::{self, System};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::talk::Talk;
 use crate::blame::Failure;
-use crate::machine::Machine;
-use crate::record::{self, Phase, Record};
 
 /// Carries out the plan of `record` and completes the record.
 ///
@@ -25,7 +24,7 @@ use crate::record::{self, Phase, Record};
 /// out as the report says, and something failed after it. `guard` is called when signals must no longer end us, which
 /// is not before the packages are there: [`uninterrupted`].
 pub(super) fn carry_out(
-    machine: &Machine,
+    machine: &System,
     record: &mut Record,
     talk: &Talk,
     guard: impl FnOnce() -> Result<Arc<AtomicBool>, Failure>,
@@ -77,7 +76,7 @@ pub(super) fn carry_out(
 }
 
 /// A run that installs nothing leaves a record only if it repaired something: that changed the machine too.
-pub(super) fn keep_repair(machine: &Machine, record: &Record) -> Result<(), Failure> {
+pub(super) fn keep_repair(machine: &System, record: &Record) -> Result<(), Failure> {
     if record.repaired.is_none() {
         return Ok(());
     }
@@ -91,7 +90,7 @@ pub(super) fn keep_repair(machine: &Machine, record: &Record) -> Result<(), Fail
 }
 
 /// The run ended without a report.
-fn ended(machine: &Machine, record: &mut Record, talk: &Talk, failure: Failure) -> Failure {
+fn ended(machine: &System, record: &mut Record, talk: &Talk, failure: Failure) -> Failure {
     record.phase = Phase::Failed;
     record.finished_at = Some(clock());
     record.failure = Some(failure.cause());
@@ -100,24 +99,23 @@ fn ended(machine: &Machine, record: &mut Record, talk: &Talk, failure: Failure) 
 }
 
 /// Writes the record where a failure to do so can only be said: something more important is under way.
-fn written(machine: &Machine, record: &Record, talk: &Talk) {
+fn written(machine: &System, record: &Record, talk: &Talk) {
     if let Err(e) = record::write(&machine.root, record) {
         talk.line(&format!("{e:#}"));
     }
 }
 
-fn look_again(machine: &Machine, record: &Record) -> Result<NodeCompliance, Failure> {
+fn look_again(machine: &System, record: &Record) -> Result<NodeCompliance, Failure> {
     let now = clock();
     let inventory = machine.inventory(now)?;
-    let evaluation =
-        approval::evaluate(&record.baseline, &inventory, now).map_err(|e| Failure::Ours(e.into()))?;
     let mut records = record::all(&machine.root);
     records.runs.retain(|r| r.id != record.id);
     records.runs.push(record.clone());
     let traces = record::traces(&records, inventory.node.boot_id.as_deref());
     // A run by list did not try what the baseline approves: that is missing, not failed.
     let tried = record.install_override_list.is_none();
-    Ok(compliance::assess(&record.baseline, &inventory, &evaluation, &traces, tried))
+    let seen = system::verdict(&record.baseline, &inventory, &traces, tried, now);
+    seen.map(|(_, compliance)| compliance).map_err(|e| Failure::Ours(e.into()))
 }
 
 fn clock() -> DateTime<Utc> {

@@ -8,7 +8,7 @@ use patchflock_machine::pm::{Fixes, InstallReport, OutcomeKind};
 
 use crate::decisions;
 use crate::output::{Cell, Paint, Table, count, paragraph, rendered};
-use crate::record::Record;
+use patchflock_machine::record::Record;
 
 /// The machine, the plan, and what it leaves out.
 pub(super) fn heading(inventory: &Inventory, evaluation: &Evaluation, plan: &Plan) -> String {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use patchflock_agent::control::{
     ControlAnswer, ControlError, ControlWhat, DocumentFiles, Files, Handle, History, Snapshot, serve,
 };
+use patchflock_api::catalogue::{LogLine, sha256};
 use patchflock_api::document::{Applied, Change, DocumentEntry};
 use patchflock_api::ids::RunId;
 use patchflock_api::privileged::{Answer, Reply, Request};
@@ -104,7 +105,10 @@ impl Agent {
 
     /// Adopts a version; without a text it is a deletion.
     pub(crate) fn document(&self, kind: &str, name: &str, version: u64, text: Option<&str>) {
-        let entry = entry(kind, name, version, text.is_none());
+        let entry = DocumentEntry {
+            sha256: sha256(text.unwrap_or_default().as_bytes()),
+            ..entry(kind, name, version, text.is_none())
+        };
         let documents = self.bench.path().join("documents");
         if let Some(text) = text {
             let dir = documents.join(kind).join(name);
@@ -113,7 +117,7 @@ impl Agent {
         }
         let mut log =
             std::fs::OpenOptions::new().create(true).append(true).open(documents.join("log.jsonl")).unwrap();
-        writeln!(log, "{}", serde_json::to_string(&entry).unwrap()).unwrap();
+        writeln!(log, "{}", serde_json::to_string(&LogLine { entry, more: 0 }).unwrap()).unwrap();
     }
 
     /// Nobody may connect to this socket any more.

@@ -290,3 +290,28 @@ fn a_machine_that_nobody_looked_at_says_what_to_do() {
         newer.all()
     );
 }
+
+#[test]
+fn a_patch_is_approved_or_rejected_in_the_text_that_was_applied() {
+    let agent = Agent::new();
+    let text = "# ours\nkind: PatchBaseline\nname: careful\nspec:\n  operating_system: DEBIAN\n  \
+                rejected_patches: [perl-base]\n";
+    agent.document("PatchBaseline", "careful", 1, Some(text));
+    let dry = agent.bench.run("reject jq --baseline careful --dry-run");
+    assert!(dry.code == 0 && dry.stdout.contains("careful would be updated"), "{}", dry.all());
+    let ran = agent.bench.run("approve perl-base --baseline careful");
+    assert!(ran.code == 0 && ran.stderr.contains("careful is version 2 now"), "{}", ran.all());
+    let sent: Vec<(bool, String)> = agent
+        .heard()
+        .into_iter()
+        .filter_map(|r| match r {
+            Request::Apply { text, dry_run } => Some((dry_run, text)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sent.iter().map(|(dry_run, _)| *dry_run).collect::<Vec<_>>(), [true, true, false]);
+    assert!(sent[0].1.contains("perl-base") && sent[0].1.contains("jq"), "{}", sent[0].1);
+    let approved = &sent[2].1;
+    assert!(approved.starts_with("# ours\n") && approved.contains("approved_patches"), "{approved}");
+    agent.bench.run("reject perl-base --baseline careful").refused(&["nothing to change"]);
+}

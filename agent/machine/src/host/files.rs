@@ -41,7 +41,7 @@ fn open_with(root: &Root, path: &str, flags: OFlags) -> io::Result<File> {
 }
 
 /// At most `cap` bytes of a file; a longer one is refused, not cut.
-pub(crate) fn read_bytes(root: &Root, path: &str, cap: u64) -> io::Result<Vec<u8>> {
+pub fn read_bytes(root: &Root, path: &str, cap: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(root, path)?.take(cap + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > cap {
@@ -83,7 +83,7 @@ pub(crate) fn modified(root: &Root, path: &str) -> io::Result<SystemTime> {
 }
 
 /// Names in a directory, sorted, at most `cap`; a missing directory has none.
-pub(crate) fn list(root: &Root, path: &str, cap: usize) -> io::Result<Vec<String>> {
+pub fn list(root: &Root, path: &str, cap: usize) -> io::Result<Vec<String>> {
     let dir = match open(root, path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::root::Root;
 
 /// Writes a file, whole or not at all and durably, with the directories above it.
-pub(crate) fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
     let (dir, name) = parent(path)?;
     let dir = made(root, dir)?;
     let new = format!(".{name}.new");
@@ -36,8 +36,13 @@ pub(crate) fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Res
     Ok(())
 }
 
+/// Makes a directory with those above it, for everybody to read: what lies in it has modes of its own.
+pub(crate) fn make_dir(root: &Root, path: &str) -> io::Result<()> {
+    made(root, path).map(|_| ())
+}
+
 /// Takes a file away; one that is not there is gone already.
-pub(crate) fn remove(root: &Root, path: &str) -> io::Result<()> {
+pub fn remove(root: &Root, path: &str) -> io::Result<()> {
     let (dir, name) = parent(path)?;
     match directory(root, dir) {
         Ok(dir) => removed(&dir, name),
@@ -80,7 +85,13 @@ fn made(root: &Root, path: &str) -> io::Result<OwnedFd> {
             let (above, name) = parent(path)?;
             let above = made(root, above)?;
             match mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => directory(root, path),
+                Ok(()) => {
+                    let made = directory(root, path)?;
+                    // Whatever the caller's umask: ordinary users scan, and apt fetches as one.
+                    rustix::fs::fchmod(&made, Mode::from_raw_mode(0o755))?;
+                    Ok(made)
+                }
+                Err(Errno::EXIST) => directory(root, path),
                 Err(e) => Err(e.into()),
             }
         }

@@ -21,12 +21,14 @@ mod simulate;
 mod sources;
 mod status;
 mod surroundings;
+mod system;
 mod transaction;
 mod version;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use patchflock_baselines::baseline::AlternativeSource;
 use patchflock_baselines::inventory::SourceState;
 use patchflock_baselines::plan::{Plan, Simulation, Target};
 
@@ -36,7 +38,7 @@ use crate::root::Root;
 /// The apt of one system.
 #[derive(Debug)]
 pub struct Apt {
-    root: Root,
+    system: system::System,
     clock: fn() -> DateTime<Utc>,
     lock_wait: Option<Duration>,
 }
@@ -50,7 +52,17 @@ impl Apt {
             reason = "Valid-Until is a matter of now and the trait passes no clock"
         )]
         let clock = Utc::now;
-        Self { root, clock, lock_wait: None }
+        Self { system: system::System::new(root), clock, lock_wait: None }
+    }
+
+    /// With these sources instead of the machine's own for everything that is asked of it, and never beyond it
+    /// (reference 2.5). Of the sources those count that serve `product` or all (`*`); where none does, the machine's
+    /// own stay, for nothing replaces them.
+    ///
+    /// # Errors
+    /// [`PmError::Source`]: one is not a single `deb …` line; [`PmError::Read`]: no private file can be written.
+    pub fn with_sources(self, sources: &[AlternativeSource], product: &str) -> Result<Self, PmError> {
+        Ok(Self { system: self.system.with_sources(sources, product)?, ..self })
     }
 
     /// With another clock, against which `Valid-Until` is judged.
@@ -66,7 +78,7 @@ impl Apt {
     }
 
     fn lock_wait(&self) -> Duration {
-        let timeout = || settings::read(&self.root).ok()?.lock_timeout;
+        let timeout = || settings::read(&self.system).ok()?.lock_timeout;
         self.lock_wait.unwrap_or_else(|| lock::bound(timeout()))
     }
 }
@@ -77,12 +89,12 @@ impl PackageManager for Apt {
     }
 
     fn refresh(&self, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
-        refresh::refresh(&self.root, self.lock_wait(), progress)
+        refresh::refresh(&self.system, self.lock_wait(), progress)
     }
 
     fn scan(&self) -> Result<Scan, PmError> {
-        let mut scan = scan::scan(&self.root, (self.clock)())?;
-        for failure in refresh::last_failures(&self.root) {
+        let mut scan = scan::scan(&self.system, (self.clock)())?;
+        for failure in refresh::last_failures(&self.system) {
             let why = format!("the last refresh failed: {}", failure.why);
             match scan.sources.iter_mut().find(|s| s.id == failure.id) {
                 // Somebody else's refresh has worked since.
@@ -97,23 +109,23 @@ impl PackageManager for Apt {
     }
 
     fn simulate(&self, targets: &[Target]) -> Result<Simulation, PmError> {
-        simulate::simulate(&self.root, targets, (self.clock)())
+        simulate::simulate(&self.system, targets, (self.clock)())
     }
 
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
-        install::fetch(&self.root, plan, self.lock_wait(), progress)
+        install::fetch(&self.system, plan, self.lock_wait(), progress)
     }
 
     fn fixes(&self, plan: &Plan) -> Vec<Fixes> {
-        changelog::fixes(&self.root, plan)
+        changelog::fixes(&self.system, plan)
     }
 
     fn install(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<InstallReport, PmError> {
-        install::install(&self.root, plan, self.lock_wait(), progress)
+        install::install(&self.system, plan, self.lock_wait(), progress)
     }
 
     fn repair(&self) -> Result<Option<String>, PmError> {
-        repair::repair(&self.root, self.lock_wait())
+        repair::repair(&self.system, self.lock_wait())
     }
 }
 

@@ -4,16 +4,18 @@
 //! Python API by three small embedded scripts; advisories come from the cached repodata, and what became of a
 //! package from rpm. dnf 5 and yum 3 are refused. Parts: `script` runs the scripts, `scan` (with `metadata`,
 //! `updateinfo`, `evidence`), `refresh`, `transaction`
-//! (simulate, fetch), `install`, `repair`; `database` asks rpm.
+//! (simulate, fetch), `install`, `repair`; `database` asks rpm, `alternative` prepares a baseline's own repositories.
 //!
 //! Old kernels stay: a plan names no removals, so `installonly_limit` of dnf.conf is not applied in our transactions.
 //! dnf applies it when it installs a kernel itself, and `dnf remove --oldinstallonly` leaves only the newest and the
 //! running one; until then each kernel update takes its room in /boot.
 //!
 //! Amazon Linux 2023 locks its repositories to the release that is installed (`releasever` in /etc/dnf/vars or of
-//! the system-release package). Versions of later releases are seen only when dnf is configured with
-//! `releasever=latest`; asking for them in spite of the lock, as AWS does (reference 1.6 point 12), is not done.
+//! the system-release package). As AWS does, versions of later releases are offered in spite of the lock (reference
+//! 1.6 point 12): everything there runs with `releasever=latest`, whatever is configured, and the lock itself stays
+//! for dnf. Everywhere else, Amazon Linux 2022 included, what is configured counts.
 
+mod alternative;
 mod database;
 mod evidence;
 #[doc(hidden)]
@@ -28,12 +30,16 @@ mod script;
 mod transaction;
 mod updateinfo;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use patchflock_baselines::baseline::AlternativeSource;
+use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Plan, Simulation, Target};
 
 use super::{InstallReport, OnProgress, PackageManager, PmError, RefreshReport, Scan};
-use crate::host::{exists, real_name};
+use crate::host::alternative::Place;
+use crate::host::{exists, identify_root, real_name};
 use crate::root::Root;
 
 /// dnf 4 of one system.
@@ -48,12 +54,25 @@ struct System {
     root: Root,
     /// How long a lock of another program is waited for.
     lock_wait: Duration,
+    /// Repositories instead of the system's own.
+    alternative: Option<Arc<Place>>,
 }
 
 impl Dnf {
     /// dnf of the system in `root`; whether it is there shows at the first call ([`PmError::NoTool`]).
     pub fn new(root: Root) -> Self {
-        Self { system: System { root, lock_wait: Duration::from_secs(120) } }
+        Self { system: System { root, lock_wait: Duration::from_secs(120), alternative: None } }
+    }
+
+    /// With these sources instead of the machine's own for everything that is asked of it, and never beyond it
+    /// (reference 2.5). Of the sources those count that serve `product` or all (`*`); where none does, the machine's
+    /// own stay, for nothing replaces them.
+    ///
+    /// # Errors
+    /// [`PmError::Source`]: one is not the body of a `.repo` file; [`PmError::Read`]: no private file can be written.
+    pub fn with_sources(mut self, sources: &[AlternativeSource], product: &str) -> Result<Self, PmError> {
+        self.system.alternative = alternative::place(&self.system.root, sources, product)?;
+        Ok(self)
     }
 
     /// How long another program's lock is waited for before [`PmError::Locked`]; two minutes unless set.
@@ -91,6 +110,11 @@ impl PackageManager for Dnf {
     fn repair(&self) -> Result<Option<String>, PmError> {
         repair::repair(&self.system)
     }
+}
+
+/// The `releasever` under which repositories are looked at, where it is not the configured one.
+fn releasever(root: &Root) -> Option<&'static str> {
+    (identify_root(root) == Some(OperatingSystem::AmazonLinux2023)).then_some("latest")
 }
 
 /// The dnf 4 program of this system, or why there is none that can be used.

@@ -17,6 +17,9 @@ pub struct BaselineFile {
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     #[schemars(extend("x-expected" = "letters, digits, `_`, `.` and `-`"))]
     pub name: String,
+    /// When the document stops having any effect: a time with its offset, or a day, which counts whole (UTC).
+    #[schemars(length(min = 1, max = 64))]
+    pub expires: Option<String>,
     /// What the baseline says.
     pub spec: BaselineSpec,
 }

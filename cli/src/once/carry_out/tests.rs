@@ -72,9 +72,37 @@ impl PackageManager for Failing {
     }
 }
 
+/// The record of a run that begins.
+fn blank() -> Record {
+    Record {
+        format: record::FORMAT,
+        id: "20261124T120000Z-1".into(),
+        phase: Phase::Installing,
+        started_at: "2026-11-24T12:00:00Z".parse().unwrap(),
+        finished_at: None,
+        started_by: "uid 0".into(),
+        boot_id: None,
+        baseline: patchflock_baselines::predefined::named("predefined-debian").unwrap().baseline().unwrap(),
+        repaired: None,
+        install_override_list: None,
+        plan: Plan::default(),
+        fixes: Vec::new(),
+        failure: None,
+        report: None,
+        before: NodeCompliance {
+            status: patchflock_baselines::compliance::NodeStatus::Compliant,
+            overall_severity: patchflock_baselines::baseline::ComplianceLevel::Unspecified,
+            counts: patchflock_baselines::compliance::Counts::default(),
+            patches: Vec::new(),
+            notes: Vec::new(),
+        },
+        after: None,
+    }
+}
+
 struct Bench {
     _dir: tempfile::TempDir,
-    machine: Machine,
+    machine: System,
     record: Record,
     stop: Arc<AtomicBool>,
 }
@@ -83,7 +111,7 @@ fn bench(at: &'static str, fake: impl FnOnce(Fake) -> Fake) -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let fake = fake(Fake::new().installed("jq", "1").offers("jq", "2", &[]));
     let stop = Arc::new(AtomicBool::new(false));
-    let machine = Machine {
+    let machine = System {
         facts: HostFacts {
             hostname: "bench".into(),
             operating_system: patchflock_baselines::os::OperatingSystem::Debian,
@@ -96,9 +124,7 @@ fn bench(at: &'static str, fake: impl FnOnce(Fake) -> Fake) -> Bench {
         pm: Box::new(Failing { at, fake, stop: Arc::clone(&stop) }),
         root: Root::at(dir.path()),
     };
-    let mut record = record::tests::record("20261124T120000Z-1", None, &[]);
-    record.phase = Phase::Installing;
-    record.report = None;
+    let mut record = blank();
     record.plan.items.push(Item {
         name: "jq".into(),
         arch: ARCH.into(),

@@ -13,6 +13,7 @@ use patchflock_baselines::plan::{Item, Plan};
 use patchflock_baselines::version::compare;
 
 use super::status::{self, Package, Status};
+use super::system::System;
 use super::{install, settings};
 use crate::exec::Command;
 use crate::pm::{Fixes, PmError};
@@ -33,10 +34,11 @@ const ALL: Duration = Duration::from_secs(300);
 
 /// What the upgrades of a fetched plan say they fix. What cannot be read says nothing: a package without a changelog,
 /// a package that a `file:` source leaves where it is, outside apt's cache, and whatever is left after five minutes.
-pub(super) fn fixes(root: &Root, plan: &Plan) -> Vec<Fixes> {
+pub(super) fn fixes(system: &System, plan: &Plan) -> Vec<Fixes> {
+    let root = &system.root;
     // Whatever is wrong with the machine, the installation that follows says it better.
     let read = || -> Result<_, PmError> {
-        let settings = settings::read(root)?;
+        let settings = settings::read(system)?;
         let status = status::read(root, &settings.status, &settings.arch)?;
         Ok((settings, status))
     };

@@ -9,6 +9,7 @@ use patchflock_baselines::plan::{Item, Plan, Target};
 use super::dpkg_log::{self, Log};
 use super::settings::{self, Settings};
 use super::status::{self, Package, Status};
+use super::system::System;
 use super::transaction::{self, Preferences, Supply};
 use super::{lock, output, progress};
 use crate::exec::{Command, ExecError, Output};
@@ -24,23 +25,24 @@ const LOG_CAP: usize = 1 << 20;
 
 /// Downloads what the plan needs; apt verifies it against the signed index.
 pub(super) fn fetch(
-    root: &Root,
+    system: &System,
     plan: &Plan,
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<(), PmError> {
     needs_root("fetching packages")?;
-    let settings = settings::read(root)?;
+    let root = &system.root;
+    let settings = settings::read(system)?;
     let status = status::read(root, &settings.status, &settings.arch)?;
     let items = transaction::pending(plan, &status)?;
     if items.is_empty() {
         return Ok(());
     }
     lock::wait(&[settings.archives.join("lock")], lock_wait)?;
-    let preferences = exactly(root, &items, &status)?;
+    let preferences = exactly(system, &items, &status)?;
     on_progress(Progress::Phase("Fetching".into()));
     let out = preferences
-        .over(progress::apt_get(root))
+        .over(progress::apt_get(system))
         .args(["-y", "-o", "quiet=1", "--download-only", "upgrade", "--with-new-pkgs"])
         .deadline(LONG)
         .run_lines(|_, line| {
@@ -53,8 +55,8 @@ pub(super) fn fetch(
 }
 
 /// Preferences under which apt would do exactly these items, or [`PmError::NotThePlan`].
-fn exactly(root: &Root, items: &[&Item], status: &Status) -> Result<Preferences, PmError> {
-    let preferences = Preferences::new(root, items, status)?;
+fn exactly(system: &System, items: &[&Item], status: &Status) -> Result<Preferences, PmError> {
+    let preferences = Preferences::new(system, items, status)?;
     let steps = transaction::simulate(&preferences)?;
     match transaction::difference(&steps, items, status) {
         None => Ok(preferences),
@@ -68,24 +70,26 @@ fn exactly(root: &Root, items: &[&Item], status: &Status) -> Result<Preferences,
 /// each is told by dpkg's own record. Whatever else goes wrong on the way is in the log and the reason of those that
 /// were left.
 pub(super) fn install(
-    root: &Root,
+    system: &System,
     plan: &Plan,
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<InstallReport, PmError> {
     needs_root("installing packages")?;
-    let settings = settings::read(root)?;
+    let root = &system.root;
+    let settings = settings::read(system)?;
     if !plan.items.is_empty() {
         // First the lock: what somebody else is doing just now changes what is compared with the plan.
         lock::wait(&lock::of_packages(root, &settings.archives), lock_wait)?;
     }
-    let mut run = Run { root, settings: &settings, lock_wait, log: Log::new(LOG_CAP), why: BTreeMap::new() };
+    let mut run =
+        Run { system, settings: &settings, lock_wait, log: Log::new(LOG_CAP), why: BTreeMap::new() };
     let before = run.status()?;
     let pending = transaction::pending(plan, &before)?;
     let conffiles = conffiles(root, &before, plan);
     let mut after = before.clone();
     if !pending.is_empty() {
-        let preferences = exactly(root, &pending, &before)?;
+        let preferences = exactly(system, &pending, &before)?;
         on_progress(Progress::Phase("Installing".into()));
         run.all(&preferences, &pending, &before, on_progress)?;
         match run.status() {
@@ -98,7 +102,7 @@ pub(super) fn install(
 }
 
 struct Run<'a> {
-    root: &'a Root,
+    system: &'a System,
     settings: &'a Settings,
     lock_wait: Duration,
     log: Log,
@@ -108,7 +112,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn status(&self) -> Result<Status, PmError> {
-        status::read(self.root, &self.settings.status, &self.settings.arch)
+        status::read(&self.system.root, &self.settings.status, &self.settings.arch)
     }
 
     /// Runs until every item is done, has its culprit, or nothing more can be done.
@@ -167,7 +171,7 @@ impl Run<'_> {
                 return Ok(());
             }
             // Go on without the culprits, and only with what stays inside the plan.
-            let preferences = Preferences::new(self.root, &rest, &status)?;
+            let preferences = Preferences::new(self.system, &rest, &status)?;
             let steps = match transaction::simulate(&preferences) {
                 Ok(steps) => steps,
                 Err(e) => {
@@ -224,7 +228,7 @@ impl Run<'_> {
             Supply::LocalDisk => &[],
         };
         let mut command = preferences
-            .over(progress::in_order(self.root, "apt-get"))
+            .over(progress::in_order(self.system, "apt-get"))
             .args(no_download)
             .args(["-y", "-o", "quiet=1", "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", self.lock_wait.as_secs().max(1))]);
@@ -240,7 +244,7 @@ impl Run<'_> {
         files: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Output, PmError> {
-        let command = progress::in_order(self.root, "dpkg").args(DPKG).args(args).args(files);
+        let command = progress::in_order(self.system, "dpkg").args(DPKG).args(args).args(files);
         self.logged(command, on_progress)
     }
 
@@ -286,7 +290,8 @@ impl Run<'_> {
         for (item, package) in half {
             match &item.from {
                 Some(from) => {
-                    match cached(self.root, &self.settings.archives, &item.name, from, &package.arch) {
+                    match cached(&self.system.root, &self.settings.archives, &item.name, from, &package.arch)
+                    {
                         Some(file) => {
                             files.push(file);
                             back.push(item);

@@ -3,21 +3,24 @@
 //! They come through descriptor 3, a second way to our pipe: seen with apt 2.6, apt closes the descriptor of the
 //! status lines for dpkg, so that with 1 or 2 what packages and dpkg say is lost.
 
+use super::system::System;
 use crate::exec::Command;
 use crate::pm::{OnProgress, Progress};
-use crate::root::Root;
 
 /// `apt-get` that tells its progress; the arguments follow.
-pub(super) fn apt_get(root: &Root) -> Command {
+pub(super) fn apt_get(system: &System) -> Command {
     let script = "exec apt-get -o APT::Status-Fd=3 \"$@\" 3>&1";
-    Command::new(root, "/bin/sh").args(["-c", script, "apt-get"])
+    Command::new(&system.root, "/bin/sh").args(["-c", script, "apt-get"]).args(system.options())
 }
 
 /// The same, and dpkg, with both streams in one: only then do the words of a failing script stand between the lines
 /// that dpkg writes about it to both.
-pub(super) fn in_order(root: &Root, program: &str) -> Command {
-    let status = if program == "apt-get" { "-o APT::Status-Fd=3 " } else { "" };
-    Command::new(root, "/bin/sh").args(["-c", &format!("exec {program} {status}\"$@\" 3>&1 2>&1"), program])
+pub(super) fn in_order(system: &System, program: &str) -> Command {
+    // Only apt's own tools know of repositories.
+    let (status, options) =
+        if program == "apt-get" { ("-o APT::Status-Fd=3 ", system.options()) } else { ("", Vec::new()) };
+    let script = format!("exec {program} {status}\"$@\" 3>&1 2>&1");
+    Command::new(&system.root, "/bin/sh").args(["-c", &script, program]).args(options)
 }
 
 /// Shows a status line; `false` if the line is something else.

@@ -4,20 +4,18 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use super::sources::{self, Repo};
+use super::system::System;
 use super::{lock, output, progress, settings};
 use crate::exec::Output;
 use crate::failures::{self, Failure};
 use crate::pm::{OnProgress, PmError, Progress, RefreshReport, needs_root};
-use crate::root::Root;
 
 /// Id of what cannot be said of any one source.
 pub(super) const UNATTRIBUTED: &str = "apt";
 
-const FILE: &str = "/var/cache/patchflock/apt-refresh.json";
-
 /// Failures of the last refresh; see [`failures::last`].
-pub(super) fn last_failures(root: &Root) -> Vec<Failure> {
-    failures::last(root, FILE)
+pub(super) fn last_failures(system: &System) -> Vec<Failure> {
+    failures::last(&system.root, &system.failures())
 }
 
 /// Fetches the metadata. A repository that fails is in the report; the others are fetched all the same.
@@ -25,36 +23,38 @@ pub(super) fn last_failures(root: &Root) -> Vec<Failure> {
 /// A server that stalls is given up by apt itself after the machine's `Acquire::http::Timeout` (30 s where nothing is
 /// set), once more for each of its `Acquire::Retries`; the whole ends after 30 minutes.
 pub(super) fn refresh(
-    root: &Root,
+    system: &System,
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<RefreshReport, PmError> {
     needs_root("refreshing repository metadata")?;
-    let settings: Settings = settings::read(root)?;
+    let settings: Settings = settings::read(system)?;
+    system.prepare()?;
     on_progress(Progress::Phase("Refreshing".into()));
     lock::wait(&[settings.lists.join("lock")], lock_wait)?;
-    match update(root, &settings, lock_wait, on_progress) {
+    let (root, file) = (&system.root, system.failures());
+    match update(system, &settings, lock_wait, on_progress) {
         // Somebody else is at it.
         Err(locked @ PmError::Locked { .. }) => Err(locked),
         Err(e) => {
-            failures::remember(root, FILE, &[(UNATTRIBUTED.to_owned(), e.to_string())])?;
+            failures::remember(root, &file, &[(UNATTRIBUTED.to_owned(), e.to_string())])?;
             Err(e)
         }
         Ok(failed) => {
-            failures::remember(root, FILE, &failed)?;
+            failures::remember(root, &file, &failed)?;
             Ok(RefreshReport { failed })
         }
     }
 }
 
 fn update(
-    root: &Root,
+    system: &System,
     settings: &Settings,
     lock_wait: Duration,
     on_progress: OnProgress<'_>,
 ) -> Result<Vec<(String, String)>, PmError> {
     // Without the error mode a repository that does not answer leaves exit code 0 (seen with apt 2.6).
-    let out = progress::apt_get(root)
+    let out = progress::apt_get(system)
         .args(["-o", "quiet=1", "-o", "APT::Update::Error-Mode=any", "update"])
         .deadline(Duration::from_secs(1800))
         .run_lines(|_, line| {
@@ -63,7 +63,7 @@ fn update(
     if let Some(locked) = lock::refused(&out, lock_wait) {
         return Err(locked);
     }
-    let repos = sources::find(root, &settings.lists)?;
+    let repos = sources::find(system, &settings.lists)?;
     let failed = attributed(&out, &repos);
     if failed.is_empty() {
         output::check("apt-get update", &out)?;
@@ -112,6 +112,7 @@ fn is_summary(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::Root;
 
     #[test]
     fn a_complaint_about_nobody_makes_no_source_fresh() {

@@ -11,6 +11,7 @@ use super::install::{cached, quiet};
 use super::output::Step;
 use super::settings::Settings;
 use super::status::{self, Package, Status};
+use super::system::System;
 use super::transaction::{self, Preferences};
 use super::{lock, output, settings};
 use crate::exec::Command;
@@ -21,9 +22,10 @@ const LONG: Duration = Duration::from_secs(3600);
 const OPTIONS: [&str; 2] = ["--force-confdef", "--force-confold"];
 
 /// Repairs, if there is something to repair. `Some`: what was done, in words.
-pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>, PmError> {
+pub(super) fn repair(system: &System, lock_wait: Duration) -> Result<Option<String>, PmError> {
     needs_root("repairing the package database")?;
-    let settings = settings::read(root)?;
+    let root = &system.root;
+    let settings = settings::read(system)?;
     let look = || -> Result<(Vec<String>, bool), PmError> {
         Ok((
             half_done(&status::read(root, &settings.status, &settings.arch)?),
@@ -58,7 +60,7 @@ pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>,
     }
     let after = status::read(root, &settings.status, &settings.arch)?;
     if !half_done(&after).is_empty() {
-        done.push(fix(root, &settings, &after, lock_wait)?);
+        done.push(fix(system, &settings, &after, lock_wait)?);
     }
     let left = half_done(&status::read(root, &settings.status, &settings.arch)?);
     done.push(if left.is_empty() {
@@ -75,15 +77,21 @@ pub(super) fn repair(root: &Root, lock_wait: Duration) -> Result<Option<String>,
 
 /// Packages that were killed while they were unpacked have to be unpacked again, in the version that the status
 /// names: from a repository, else from the cache. No other version, no removal, no package that was whole.
-fn fix(root: &Root, settings: &Settings, status: &Status, lock_wait: Duration) -> Result<String, PmError> {
+fn fix(
+    system: &System,
+    settings: &Settings,
+    status: &Status,
+    lock_wait: Duration,
+) -> Result<String, PmError> {
+    let root = &system.root;
     let half: Vec<&Package> = status
         .packages
         .values()
         .filter(|p| !p.complete && transaction::well_formed(&p.name, &p.arch, &p.version).is_ok())
         .collect();
     let versions = half.iter().map(|p| (p.name.as_str(), p.arch.as_str(), p.version.as_str()));
-    let preferences = Preferences::only(root, versions, status)?;
-    let said = by_apt(&preferences, root, status, lock_wait)?;
+    let preferences = Preferences::only(system, versions, status)?;
+    let said = by_apt(&preferences, status, lock_wait)?;
     let left = status::read(root, &settings.status, &settings.arch)?;
     let unpack = |p: &&&Package| left.get(&p.name, &p.arch).is_some_and(to_unpack);
     let files: Vec<String> = half
@@ -108,15 +116,10 @@ fn to_unpack(package: &Package) -> bool {
         && (package.state.contains("half-installed") || package.state.contains("reinst-required"))
 }
 
-fn by_apt(
-    preferences: &Preferences,
-    root: &Root,
-    status: &Status,
-    lock_wait: Duration,
-) -> Result<String, PmError> {
+fn by_apt(preferences: &Preferences, status: &Status, lock_wait: Duration) -> Result<String, PmError> {
     let apt = || {
         preferences
-            .over(Command::new(root, "apt-get"))
+            .apt_get()
             .args(["-y", "-o", "quiet=1", "--no-remove", "-o", "Dpkg::Use-Pty=0"])
             .args(["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"])
             .args(["-o", &format!("DPkg::Lock::Timeout={}", lock_wait.as_secs().max(1))])

@@ -14,8 +14,9 @@ use super::policy::{self, Opinion};
 use super::settings::Settings;
 use super::sources::{self, Repo};
 use super::status::{self, Package, Status};
+use super::system::System;
 use super::{output, surroundings, version};
-use crate::exec::{Command, Output};
+use crate::exec::Output;
 use crate::host::read_ours;
 use crate::pm::{PmError, Scan};
 use crate::root::Root;
@@ -34,18 +35,19 @@ pub(super) const SIMULATE: [&str; 8] = [
 ];
 
 /// Reads everything; changes nothing.
-pub(super) fn scan(root: &Root, now: DateTime<Utc>) -> Result<Scan, PmError> {
-    let settings = super::settings::read(root)?;
+pub(super) fn scan(system: &System, now: DateTime<Utc>) -> Result<Scan, PmError> {
+    let root = &system.root;
+    let settings = super::settings::read(system)?;
     let (native, services, ours) = std::thread::scope(|scope| {
-        let native = scope.spawn(|| simulate(root, &[]));
+        let native = scope.spawn(|| simulate(system, &[]));
         let services = scope.spawn(|| surroundings::services_to_restart(root));
-        let ours = read(root, &settings, now);
+        let ours = read(system, &settings, now);
         (native.join(), services.join(), ours)
     });
     let (native_out, native) = native.map_err(|_| died("the simulation"))??;
     let Ours { status, auto, repos, offers, opinions, package_manager } = ours?;
     let mut native = native.native(&status);
-    tell_deferred(root, &status, &offers, &mut native)?;
+    tell_deferred(system, &status, &offers, &mut native)?;
 
     let mut sources: Vec<Source> = repos.iter().map(|r| r.source.clone()).collect();
     sources.extend(complaint(&native_out, &sources));
@@ -72,7 +74,7 @@ pub(super) const PHASED_TOO: [&str; 2] = ["-o", "APT::Get::Always-Include-Phased
 /// apt 2.5 and 2.6 list what phasing defers among what is kept back (2.4 and 2.7 do not). What would be upgraded
 /// without phasing is told apart by asking again, and only where a version in phases is kept back at all.
 fn tell_deferred(
-    root: &Root,
+    system: &System,
     status: &Status,
     offers: &[(usize, Offer)],
     native: &mut [NativeUpgrade],
@@ -89,7 +91,7 @@ fn tell_deferred(
     if !native.iter().any(in_phases) {
         return Ok(());
     }
-    let unphased = simulate(root, &PHASED_TOO)?.1.native(status);
+    let unphased = simulate(system, &PHASED_TOO)?.1.native(status);
     for n in native.iter_mut().filter(|n| in_phases(n)) {
         let upgraded = |u: &NativeUpgrade| {
             u.action == NativeAction::Upgrade && u.name == n.name && u.arch == n.arch && u.to == n.to
@@ -101,9 +103,9 @@ fn tell_deferred(
     Ok(())
 }
 
-fn simulate(root: &Root, more: &[&str]) -> Result<(Output, output::Simulated), PmError> {
+fn simulate(system: &System, more: &[&str]) -> Result<(Output, output::Simulated), PmError> {
     let what = "apt-get -s -V dist-upgrade";
-    let out = Command::new(root, "apt-get").args(SIMULATE).args(more).arg("dist-upgrade").run()?;
+    let out = system.tool("apt-get").args(SIMULATE).args(more).arg("dist-upgrade").run()?;
     let parsed = output::simulated(what, &out)?;
     Ok((out, parsed))
 }
@@ -118,12 +120,13 @@ struct Ours {
     package_manager: String,
 }
 
-fn read(root: &Root, settings: &Settings, now: DateTime<Utc>) -> Result<Ours, PmError> {
+fn read(system: &System, settings: &Settings, now: DateTime<Utc>) -> Result<Ours, PmError> {
+    let root = &system.root;
     let status = status::read(root, &settings.status, &settings.arch)?;
     let auto = read_ours(root, &settings.extended_states, status::STATUS_CAP)
         .map(|bytes| status::parse_auto(&String::from_utf8_lossy(&bytes)))
         .unwrap_or_default();
-    let (repos, offers) = read_offers(root, settings, &status.names(), now)?;
+    let (repos, offers) = read_offers(system, settings, &status.names(), now)?;
     let mut upgradable: Vec<String> = offers
         .iter()
         .filter_map(|(_, o)| status.get(&o.name, &o.arch).filter(|p| version::newer(&o.version, &p.version)))
@@ -131,8 +134,8 @@ fn read(root: &Root, settings: &Settings, now: DateTime<Utc>) -> Result<Ours, Pm
         .collect();
     upgradable.sort();
     upgradable.dedup();
-    let opinions = if upgradable.is_empty() { BTreeMap::new() } else { opinions(root, &upgradable)? };
-    let out = Command::new(root, "apt-get").arg("--version").run()?;
+    let opinions = if upgradable.is_empty() { BTreeMap::new() } else { opinions(system, &upgradable)? };
+    let out = system.tool("apt-get").arg("--version").run()?;
     let text = out.stdout_text();
     let package_manager = text.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     Ok(Ours { status, auto, repos, offers, opinions, package_manager })
@@ -143,15 +146,15 @@ pub(super) type Offers = Vec<(usize, Offer)>;
 
 /// Every repository, read, and what it offers of the wanted names.
 pub(super) fn read_offers(
-    root: &Root,
+    system: &System,
     settings: &Settings,
     wanted: &HashSet<String>,
     now: DateTime<Utc>,
 ) -> Result<(Vec<Repo>, Offers), PmError> {
-    let mut repos = sources::find(root, &settings.lists)?;
+    let mut repos = sources::find(system, &settings.lists)?;
     let mut offers = Vec::new();
     for (at, repo) in repos.iter_mut().enumerate() {
-        offers.extend(repo.read(root, wanted, now).into_iter().map(|o| (at, o)));
+        offers.extend(repo.read(&system.root, wanted, now).into_iter().map(|o| (at, o)));
     }
     Ok((repos, offers))
 }
@@ -165,12 +168,12 @@ pub(super) fn apt_name(package: &Package, status: &Status) -> String {
     }
 }
 
-fn opinions(root: &Root, names: &[String]) -> Result<BTreeMap<String, Opinion>, PmError> {
+fn opinions(system: &System, names: &[String]) -> Result<BTreeMap<String, Opinion>, PmError> {
     let what = "apt-cache policy";
     let mut all = BTreeMap::new();
     // Far below the limit on arguments, whatever the names.
     for chunk in names.chunks(2000) {
-        let out = Command::new(root, "apt-cache").args(["policy", "--"]).args(chunk).run()?;
+        let out = system.tool("apt-cache").args(["policy", "--"]).args(chunk).run()?;
         output::check(what, &out)?;
         let parsed = policy::parse(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
             what: what.to_owned(),

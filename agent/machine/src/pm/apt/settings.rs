@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::exec::Command;
+use super::system::System;
 use crate::pm::PmError;
-use crate::root::Root;
 
 /// Settings, with paths as we reach them from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +22,9 @@ pub(super) struct Settings {
 }
 
 /// Asks `apt-config`.
-pub(super) fn read(root: &Root) -> Result<Settings, PmError> {
-    let out = Command::new(root, "apt-config")
+pub(super) fn read(system: &System) -> Result<Settings, PmError> {
+    let out = system
+        .tool("apt-config")
         .args(["shell", "ARCH", "APT::Architecture", "LISTS", "Dir::State::lists/d", "STATE", "Dir::State/d"])
         .args(["STATUS", "Dir::State::status/f", "ARCHIVES", "Dir::Cache::archives/d"])
         .args(["UNATTENDED", "APT::Periodic::Unattended-Upgrade", "PERIODIC", "APT::Periodic::Enable"])
@@ -36,7 +36,7 @@ pub(super) fn read(root: &Root) -> Result<Settings, PmError> {
         })?;
     super::output::check("apt-config shell", &out)?;
     let values = parse(&out.stdout_text());
-    let path = |key: &str, usual: &str| root.path(values.get(key).map_or(usual, String::as_str));
+    let path = |key: &str, usual: &str| system.root.path(values.get(key).map_or(usual, String::as_str));
     let arch = values.get("ARCH").cloned().ok_or_else(|| PmError::Unexpected {
         what: "apt-config shell".into(),
         place: "APT::Architecture".into(),

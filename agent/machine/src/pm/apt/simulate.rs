@@ -8,15 +8,18 @@ use patchflock_baselines::plan::{Change, Refused, Simulation, Target};
 use super::output::{self, Step};
 use super::scan::{SIMULATE, read_offers};
 use super::status::{self, Status};
+use super::system::System;
 use super::transaction::well_formed;
-use crate::exec::Command;
 use crate::pm::PmError;
-use crate::root::Root;
 
 /// Simulates; changes nothing and needs no root.
-pub(super) fn simulate(root: &Root, targets: &[Target], now: DateTime<Utc>) -> Result<Simulation, PmError> {
-    let settings = super::settings::read(root)?;
-    let status = status::read(root, &settings.status, &settings.arch)?;
+pub(super) fn simulate(
+    system: &System,
+    targets: &[Target],
+    now: DateTime<Utc>,
+) -> Result<Simulation, PmError> {
+    let settings = super::settings::read(system)?;
+    let status = status::read(&system.root, &settings.status, &settings.arch)?;
     let mut refused = Vec::new();
     let mut wanted: Vec<&Target> = Vec::new();
     for target in targets {
@@ -29,11 +32,11 @@ pub(super) fn simulate(root: &Root, targets: &[Target], now: DateTime<Utc>) -> R
             Some(_) => wanted.push(target),
         }
     }
-    let (accepted, steps) = Search { root, status: &status, refused: &mut refused }.run(&wanted)?;
+    let (accepted, steps) = Search { system, status: &status, refused: &mut refused }.run(&wanted)?;
     debug_assert!(accepted.len() <= wanted.len());
 
     let names: HashSet<String> = steps.iter().map(|s| s.name.clone()).collect();
-    let (repos, offers) = read_offers(root, &settings, &names, now)?;
+    let (repos, offers) = read_offers(system, &settings, &names, now)?;
     let changes = steps
         .into_iter()
         .map(|step| {
@@ -63,7 +66,7 @@ fn refuse(target: &Target, why: &str) -> Refused {
 /// Finds the largest part of the targets that goes together, halving whatever fails. Each question costs one
 /// simulation: one when all is well, about 2·log₂ n for each target that has to go.
 struct Search<'a> {
-    root: &'a Root,
+    system: &'a System,
     status: &'a Status,
     refused: &'a mut Vec<Refused>,
 }
@@ -102,7 +105,9 @@ impl Search<'_> {
             format!("{}:{arch}={}", t.name, t.version)
         });
         // -y makes apt refuse what a person would have to confirm: changes of held packages and downgrades.
-        let out = Command::new(self.root, "apt-get")
+        let out = self
+            .system
+            .tool("apt-get")
             .args(SIMULATE)
             // The administrator's wish to remove what is unused would meet --no-remove and refuse everything.
             .args(["-y", "--no-remove", "-o", "APT::Get::AutomaticRemove=false"])

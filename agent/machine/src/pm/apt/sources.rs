@@ -14,6 +14,7 @@ use patchflock_baselines::inventory::{Source, SourceState};
 
 use super::lists::{self, Offer};
 use super::release::{self, Release};
+use super::system::System;
 use crate::exec::Command;
 use crate::host::{exists, open_ours, read_ours};
 use crate::pm::PmError;
@@ -355,15 +356,15 @@ fn cat(root: &Root, path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The configured repositories of `root`.
-pub(super) fn find(root: &Root, lists: &Path) -> Result<Vec<Repo>, PmError> {
+/// The configured repositories.
+pub(super) fn find(system: &System, lists: &Path) -> Result<Vec<Repo>, PmError> {
     let what = "apt-get update --print-uris";
-    let out = Command::new(root, "apt-get").args(["-o", "quiet=1", "update", "--print-uris"]).run()?;
+    let out = system.tool("apt-get").args(["-o", "quiet=1", "update", "--print-uris"]).run()?;
     super::output::check(what, &out)?;
     let entries = parse_uris(&out.stdout_text()).map_err(|(place, found)| PmError::Unexpected {
         what: what.to_owned(),
         place,
         found,
     })?;
-    Ok(configured(root, &entries, lists))
+    Ok(configured(&system.root, &entries, lists))
 }

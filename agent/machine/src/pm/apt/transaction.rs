@@ -14,31 +14,32 @@ use tempfile::NamedTempFile;
 use super::output::{self, Step};
 use super::scan::SIMULATE;
 use super::status::Status;
+use super::system::System;
 use super::version;
 use crate::exec::Command;
 use crate::pm::PmError;
-use crate::root::Root;
 
 /// The private preferences, removed when dropped.
 pub(super) struct Preferences {
     /// The file exists as long as this.
     file: NamedTempFile,
-    root: Root,
+    system: System,
 }
 
 impl Preferences {
     /// Allows what the items want.
-    pub(super) fn new(root: &Root, items: &[&Item], status: &Status) -> Result<Self, PmError> {
+    pub(super) fn new(system: &System, items: &[&Item], status: &Status) -> Result<Self, PmError> {
         let wanted = items.iter().map(|i| (i.name.as_str(), i.arch.as_str(), i.to.as_str()));
-        Self::only(root, wanted, status)
+        Self::only(system, wanted, status)
     }
 
     /// Allows these names, architectures and versions. Writes the file where that system can see it.
     pub(super) fn only<'a>(
-        root: &Root,
+        system: &System,
         wanted: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
         status: &Status,
     ) -> Result<Self, PmError> {
+        let root = &system.root;
         let dir = ["/run", "/tmp"]
             .iter()
             .map(|d| root.path(d))
@@ -48,18 +49,18 @@ impl Preferences {
         let mut file =
             tempfile::Builder::new().prefix("patchflock-").suffix(".pref").tempfile_in(&dir).map_err(fail)?;
         file.write_all(preferences(wanted, status).as_bytes()).map_err(fail)?;
-        Ok(Self { file, root: root.clone() })
+        Ok(Self { file, system: system.clone() })
     }
 
     /// `apt-get` under these preferences alone.
     pub(super) fn apt_get(&self) -> Command {
-        self.over(Command::new(&self.root, "apt-get"))
+        self.over(self.system.tool("apt-get"))
     }
 
     /// These preferences for some `apt-get`.
     pub(super) fn over(&self, apt_get: Command) -> Command {
         let path = self.file.path();
-        let inside = path.strip_prefix(self.root.dir()).unwrap_or(path);
+        let inside = path.strip_prefix(self.system.root.dir()).unwrap_or(path);
         apt_get
             .args(["-o", &format!("Dir::Etc::Preferences=/{}", inside.display())])
             .args(["-o", "Dir::Etc::PreferencesParts=/dev/null", "-o", "APT::Default-Release="])

@@ -71,6 +71,45 @@ def without_logs(conf):
         conf.logdir, dnf.const.LOG_HAWKEY = "/dev", "null"
 
 
+# Repositories instead of the system's own, and where what is fetched from them is kept. Not for scriptlets to see.
+SOURCES, CACHE = os.environ.pop("PATCHFLOCK_SOURCES", None), os.environ.pop("PATCHFLOCK_CACHE", None)
+# The release whose repositories are looked at, where it is not the configured one.
+RELEASEVER = os.environ.pop("PATCHFLOCK_RELEASEVER", None)
+
+
+def add_repositories(base):
+    """The system's own, or those of the baseline and no other: dnf.conf may hold some, too."""
+    if SOURCES is None:
+        base.read_all_repos()
+        return
+    own = base.conf.config_file_path
+    base.conf.config_file_path, base.conf.reposdir = os.path.join(SOURCES, "none.conf"), [SOURCES]
+    WORDS.clear()
+    base.read_all_repos()
+    base.conf.config_file_path = own
+    for key, name in owners().items():
+        # A word that dnf does not understand may be the one that asks for signatures.
+        words = [w.replace(SOURCES, "") for w in WORDS if key.startswith("/") and SOURCES + key in w]
+        if key[0] != "/" and key not in base.repos:
+            words = ["dnf takes no repository [%s] from it" % key] + WORDS
+        if words:
+            say(fact="source_refused", name=name, why="is not as dnf wants it: " + "; ".join(words))
+            sys.exit(0)
+
+
+def owners():
+    """{repository id, or "/" and file: name of its source}"""
+    with open(os.path.join(SOURCES, "owners.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def drop_others(base):
+    """Takes out what plugins have added."""
+    if SOURCES is not None:
+        for i in set(base.repos) - set(owners()):
+            del base.repos[i]
+
+
 def configured(cacheonly):
     """dnf's configuration, variables, plugins and repositories; the system's cache also for an ordinary user."""
     if os.geteuid():
@@ -82,7 +121,12 @@ def configured(cacheonly):
     conf.substitutions.update_from_etc("/", varsdir=conf.varsdir)
     if conf.releasever is None:
         conf.releasever = dnf.rpm.detect_releasever("/")
+    if RELEASEVER is not None:
+        conf.releasever = RELEASEVER
     conf.exit_on_lock = True
+    if SOURCES is not None:
+        # dnf makes what is missing, which an ordinary user may not; before a refresh there is nothing in it anyway.
+        conf.cachedir = CACHE if os.path.isdir(CACHE) else os.path.join(SOURCES, "cache")
     if cacheonly:
         conf.cacheonly = True
         if os.geteuid():
@@ -99,13 +143,19 @@ def configured(cacheonly):
     cli = dnf.cli.cli.Cli(base)
     cli.demands.resolving = cli.demands.sack_activation = cli.demands.available_repos = True
     cli.demands.plugin_filtering_enabled = True
-    base.init_plugins(cli=cli)
+    # It keeps the names of what is offered for the shell, wherever that is offered.
+    base.init_plugins(cli=cli, disabled_glob=["generate_completion_cache"] if SOURCES else ())
     base.pre_configure_plugins()
-    base.read_all_repos()
+    add_repositories(base)
     base.configure_plugins()
+    drop_others(base)
     if cacheonly:
         for repo in base.repos.values():
             repo._repo.setSyncStrategy(dnf.repo.SYNC_ONLY_CACHE)
+            if os.geteuid() and not os.access(conf.cachedir, os.W_OK):
+                # The keys that metadata are checked with lie where only root may look. It has checked them when it
+                # fetched them, and does so again whenever it installs.
+                repo.repo_gpgcheck = False
     return base
 
 

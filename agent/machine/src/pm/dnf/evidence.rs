@@ -138,6 +138,12 @@ pub(super) fn foreign_updaters(root: &Root) -> Vec<ForeignUpdater> {
         if !unit.starts_with("dnf-automatic") || !unit.ends_with(".timer") {
             continue;
         }
+        // A mask leaves the link by which it is enabled.
+        if masked(root, &unit) {
+            let evidence = format!("{unit} is masked");
+            out.push(ForeignUpdater { name: "dnf-automatic".into(), active: false, evidence });
+            continue;
+        }
         // dnf-automatic-install always installs, dnf-automatic does what the configuration says.
         let by_config = unit == "dnf-automatic.timer" && applies(&config("/etc/dnf/automatic.conf"));
         let active = unit == "dnf-automatic-install.timer" || by_config;
@@ -166,6 +172,12 @@ pub(super) fn foreign_updaters(root: &Root) -> Vec<ForeignUpdater> {
         out.push(ForeignUpdater { name: "packagekit".into(), active: prepared, evidence: evidence.into() });
     }
     out
+}
+
+/// Whether a unit is masked for good.
+fn masked(root: &Root, unit: &str) -> bool {
+    let link = root.path("/etc/systemd/system").join(unit);
+    std::fs::read_link(link).is_ok_and(|target| target.as_os_str() == "/dev/null")
 }
 
 /// A `key = value` setting of an ini file, lower case; the last one wins.
@@ -267,5 +279,12 @@ mod tests {
         assert!(foreign_updaters(&root)[0].active);
         std::fs::write(wants.join("dnf-automatic-install.timer"), "").unwrap();
         assert_eq!(foreign_updaters(&root).iter().filter(|u| u.active).count(), 2);
+        let mask = dir.path().join("etc/systemd/system/dnf-automatic-install.timer");
+        std::os::unix::fs::symlink("/dev/null", mask).unwrap();
+        let found = foreign_updaters(&root);
+        assert!(
+            found[0].evidence == "dnf-automatic-install.timer is masked" && !found[0].active,
+            "{found:?}"
+        );
     }
 }

@@ -7,17 +7,23 @@ use super::script::{REFRESH, Script, text};
 use super::transaction::one_line;
 use crate::failures::{self, Failure};
 use crate::pm::{OnProgress, PmError, Progress, RefreshReport, needs_root};
-use crate::root::Root;
 
 const FILE: &str = "/var/cache/patchflock/dnf-refresh.json";
 
 /// Failures of the last refresh by repository; see [`failures::last`].
-pub(super) fn last_failures(root: &Root) -> Vec<Failure> {
-    failures::last(root, FILE)
+pub(super) fn last_failures(system: &System) -> Vec<Failure> {
+    failures::last(&system.root, &file(system))
+}
+
+fn file(system: &System) -> String {
+    system.alternative.as_ref().map_or(FILE.to_owned(), |place| format!("{}/refresh.json", place.kept()))
 }
 
 pub(super) fn refresh(system: &System, progress: OnProgress<'_>) -> Result<RefreshReport, PmError> {
     needs_root("refreshing the repository metadata")?;
+    if let Some(place) = &system.alternative {
+        place.make(&["cache"])?;
+    }
     progress(Progress::Phase("Refreshing".into()));
     let what = "fetching repository metadata with dnf's Python";
     let deadline = Duration::from_secs(1800);
@@ -32,6 +38,6 @@ pub(super) fn refresh(system: &System, progress: OnProgress<'_>) -> Result<Refre
         bad.iter().map(|f| (text(f, "id"), one_line(&text(f, "why")))).collect();
     // Without the last line the script died on the way: nothing is known of the rest.
     said.typed::<serde_json::Value>(what, "refreshed")?;
-    failures::remember(&system.root, FILE, &failed)?;
+    failures::remember(&system.root, &file(system), &failed)?;
     Ok(RefreshReport { failed })
 }

@@ -12,6 +12,7 @@ use patchflock_baselines::version::compare;
 use serde::Deserialize;
 
 use super::script::{SCAN, Script, decisive, facts_of};
+use super::transaction::one_line;
 use super::updateinfo::{Advisories, Nevra};
 use super::{System, evidence, metadata, refresh};
 use crate::failures::Failure;
@@ -37,6 +38,11 @@ enum Fact {
         waited: u64,
     },
     Failed {
+        why: String,
+    },
+    /// dnf does not take an alternative source.
+    SourceRefused {
+        name: String,
         why: String,
     },
 }
@@ -112,13 +118,13 @@ pub(super) fn scan(system: &System) -> Result<Scan, PmError> {
         let words = script.lines(|fact: Fact| {
             if matches!(fact, Fact::Listed) && reading.is_none() {
                 let (sources, wanted) = (raw.sources.clone(), wanted(&raw));
-                reading = Some(scope.spawn(move || read_sources(root, &sources, &wanted)));
+                reading = Some(scope.spawn(move || read_sources(system, &sources, &wanted)));
             }
             raw.add(what, fact);
         })?;
         let version = raw.end(what, &words)?;
         let read = reading.and_then(|thread| thread.join().ok());
-        let read = read.unwrap_or_else(|| read_sources(root, &raw.sources, &wanted(&raw)));
+        let read = read.unwrap_or_else(|| read_sources(system, &raw.sources, &wanted(&raw)));
         Ok(assemble(root, raw, &version, read))
     })
 }
@@ -138,6 +144,9 @@ impl Raw {
             Fact::Failed { why } => {
                 self.refusal = Some(PmError::Failed { what: what.into(), tool_says: why });
             }
+            Fact::SourceRefused { name, why } => {
+                self.refusal = Some(PmError::Source { name, why: one_line(&why) });
+            }
         }
     }
 
@@ -151,9 +160,14 @@ impl Raw {
 }
 
 /// The repositories, and the advisories of the wanted versions.
-fn read_sources(root: &Root, sources: &[RawSource], wanted: &HashSet<Nevra>) -> (Vec<Source>, Advisories) {
+fn read_sources(
+    system: &System,
+    sources: &[RawSource],
+    wanted: &HashSet<Nevra>,
+) -> (Vec<Source>, Advisories) {
+    let root = &system.root;
     let mut advisories = Advisories::new();
-    let refused = refresh::last_failures(root);
+    let refused = refresh::last_failures(system);
     let sources = sources.iter().map(|s| source(root, s, wanted, &mut advisories, &refused)).collect();
     (sources, advisories)
 }

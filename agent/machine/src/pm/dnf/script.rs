@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::System;
+use super::transaction::one_line;
 use crate::exec::{Command, Output, Stream};
 use crate::host::read_text;
 use crate::pm::PmError;
@@ -89,6 +90,12 @@ impl Script<'_> {
                 waited: Duration::from_secs(locked.get("waited").and_then(Value::as_u64).unwrap_or(0)),
             });
         }
+        if let Some(refused) = said.fact("source_refused") {
+            return Err(PmError::Source {
+                name: text(refused, "name"),
+                why: one_line(&text(refused, "why")),
+            });
+        }
         if let Some(failed) = said.fact("failed") {
             return Err(PmError::Failed { what: what.into(), tool_says: text(failed, "why") });
         }
@@ -109,6 +116,14 @@ impl Script<'_> {
             .args(&self.args)
             .env("NEEDRESTART_SUSPEND", "1")
             .deadline(self.deadline);
+        if let Some(releasever) = super::releasever(root) {
+            command = command.env("PATCHFLOCK_RELEASEVER", releasever);
+        }
+        if let Some(place) = &self.system.alternative {
+            command = command
+                .env("PATCHFLOCK_SOURCES", place.inside())
+                .env("PATCHFLOCK_CACHE", format!("{}/cache", place.kept()));
+        }
         if self.writes {
             command = command.uninterruptible();
         }

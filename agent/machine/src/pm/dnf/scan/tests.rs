@@ -1,6 +1,7 @@
 //! What the script prints becomes facts, and nothing it prints can hurt.
 
 use super::*;
+use crate::pm::dnf::Dnf;
 
 const CAPTURED: &str = include_str!("../../../../testdata/dnf/scan-4.14.0.jsonl");
 const REPOMD: &[u8] = include_bytes!("../../../../testdata/dnf/repomd.xml");
@@ -20,7 +21,7 @@ fn raw(lines: &str) -> Raw {
 fn captured(root: &Root) -> Scan {
     let mut raw = raw(CAPTURED);
     let version = raw.end("a scan", "").unwrap();
-    let read = read_sources(root, &raw.sources, &wanted(&raw));
+    let read = read_sources(&Dnf::new(root.clone()).system, &raw.sources, &wanted(&raw));
     assemble(root, raw, &version, read)
 }
 

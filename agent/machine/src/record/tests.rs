@@ -1,11 +1,11 @@
 //! Records survive what happens to files, and say so when they do not.
 
 use super::*;
+use crate::pm::Outcome;
 use patchflock_baselines::plan::Held;
-use patchflock_machine::pm::Outcome;
 
 /// A record of a finished run: `(name, result)` of each package.
-pub(crate) fn record(id: &str, boot: Option<&str>, outcomes: &[(&str, OutcomeKind)]) -> Record {
+fn record(id: &str, boot: Option<&str>, outcomes: &[(&str, OutcomeKind)]) -> Record {
     let target = |n: &str| Target { name: n.into(), arch: "amd64".into(), version: "2".into() };
     let outcomes = outcomes
         .iter()
@@ -133,4 +133,33 @@ fn a_record_of_an_older_version_is_still_read() {
     let mut value = serde_json::to_value(record("1", None, &[])).unwrap();
     value.as_object_mut().unwrap().remove("failure").unwrap();
     assert!(serde_json::from_value::<Record>(value).unwrap().failure.is_none());
+}
+
+#[test]
+fn records_are_in_the_order_of_their_runs_whatever_these_are_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::at(dir.path());
+    for (id, started) in [("w-zz", 1), ("20261124T120000Z-1", 2), ("r-aa", 3)] {
+        let mut one = record(id, None, &[]);
+        one.started_at += chrono::Duration::hours(started);
+        write(&root, &one).unwrap();
+    }
+    let ids: Vec<String> = all(&root).runs.into_iter().map(|r| r.id).collect();
+    assert_eq!(ids, ["w-zz", "20261124T120000Z-1", "r-aa"]);
+    assert_eq!(of_run(&root, "r-aa").unwrap().unwrap().id, "r-aa");
+    assert!(of_run(&root, "r-bb").unwrap().is_none());
+}
+
+#[test]
+fn only_runs_that_were_installing_are_marked_as_interrupted() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::at(dir.path());
+    let mut open = record("open", None, &[]);
+    open.phase = Phase::Installing;
+    write(&root, &open).unwrap();
+    write(&root, &record("done", None, &[])).unwrap();
+    assert_eq!(mark_interrupted(&root).unwrap(), ["open"]);
+    let phases: Vec<Phase> = all(&root).runs.into_iter().map(|r| r.phase).collect();
+    assert_eq!(phases, [Phase::Finished, Phase::Interrupted]);
+    assert!(mark_interrupted(&root).unwrap().is_empty());
 }

@@ -14,62 +14,63 @@ use chrono::{DateTime, Utc};
 use patchflock_baselines::compliance::{NodeCompliance, RunTraces};
 use patchflock_baselines::document::override_list::InstallOverrideList;
 use patchflock_baselines::plan::{Plan, Target};
-use patchflock_machine::pm::{Fixes, InstallReport, OutcomeKind};
-use patchflock_machine::root::Root;
 use serde::{Deserialize, Serialize};
+
+use crate::pm::{Fixes, InstallReport, OutcomeKind};
+use crate::root::Root;
 
 /// What patchflock keeps on a machine.
 const STATE: &str = "/var/lib/patchflock";
 /// Where records lie.
 const DIRECTORY: &str = "/var/lib/patchflock/runs";
 /// Version of the record format that this build writes and reads.
-pub(crate) const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 /// A record holds a bounded log; a larger file is not one of ours.
 const RECORD_CAP: u64 = 64 << 20;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub struct Record {
     /// Version of this format: 1.
-    pub(crate) format: u32,
-    /// `20261124T120000Z-1234`: start and process id.
-    pub(crate) id: String,
+    pub format: u32,
+    /// `20261124T120000Z-1234`: start and process id; of a run of the agent, its id.
+    pub id: String,
     /// How far it came.
-    pub(crate) phase: Phase,
+    pub phase: Phase,
     /// When it began.
-    pub(crate) started_at: DateTime<Utc>,
+    pub started_at: DateTime<Utc>,
     /// When it ended.
-    pub(crate) finished_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
     /// Who started it: the login name behind sudo, else the user id.
-    pub(crate) started_by: String,
+    pub started_by: String,
     /// Boot id when it began.
-    pub(crate) boot_id: Option<String>,
+    pub boot_id: Option<String>,
     /// The whole baseline in force, so that the record explains itself for ever.
-    pub(crate) baseline: patchflock_baselines::baseline::Baseline,
+    pub baseline: patchflock_baselines::baseline::Baseline,
     /// What an interrupted earlier run needed, in words.
-    pub(crate) repaired: Option<String>,
+    pub repaired: Option<String>,
     /// The list that took the place of the baseline's decisions in this run.
     #[serde(default)]
-    pub(crate) install_override_list: Option<InstallOverrideList>,
+    pub install_override_list: Option<InstallOverrideList>,
     /// What was to be done.
-    pub(crate) plan: Plan,
+    pub plan: Plan,
     /// What the fetched packages say they fix; as far as known.
     #[serde(default)]
-    pub(crate) fixes: Vec<Fixes>,
+    pub fixes: Vec<Fixes>,
     /// Why the run did not come to its end, or why nobody could look at the machine after it.
     #[serde(default)]
-    pub(crate) failure: Option<String>,
+    pub failure: Option<String>,
     /// What was done.
-    pub(crate) report: Option<InstallReport>,
+    pub report: Option<InstallReport>,
     /// Compliance before.
-    pub(crate) before: NodeCompliance,
+    pub before: NodeCompliance,
     /// Compliance after.
-    pub(crate) after: Option<NodeCompliance>,
+    pub after: Option<NodeCompliance>,
 }
 
 impl Record {
     /// Something of the plan was not installed.
-    pub(crate) fn has_failures(&self) -> bool {
+    pub fn has_failures(&self) -> bool {
         self.report.as_ref().is_some_and(|r| r.outcomes.iter().any(|o| o.result != OutcomeKind::Installed))
     }
 }
@@ -77,7 +78,7 @@ impl Record {
 /// How far a run came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Phase {
+pub enum Phase {
     /// Installation began. Found in an old record: that run was interrupted.
     Installing,
     /// The run came to its end.
@@ -89,12 +90,12 @@ pub(crate) enum Phase {
 }
 
 /// Where a record lies.
-pub(crate) fn path(root: &Root, record: &Record) -> PathBuf {
+pub fn path(root: &Root, record: &Record) -> PathBuf {
     root.path(DIRECTORY).join(format!("{}.json", record.id))
 }
 
 /// Writes a record durably.
-pub(crate) fn write(root: &Root, record: &Record) -> anyhow::Result<()> {
+pub fn write(root: &Root, record: &Record) -> anyhow::Result<()> {
     let dir = root.path(DIRECTORY);
     for part in [root.path(STATE), dir.clone()] {
         if !part.is_dir() {
@@ -118,16 +119,16 @@ pub(crate) fn write(root: &Root, record: &Record) -> anyhow::Result<()> {
 
 /// The records of a machine, and what could not be read of them.
 #[derive(Debug, Default)]
-pub(crate) struct Records {
+pub struct Records {
     /// Oldest first.
-    pub(crate) runs: Vec<Record>,
+    pub runs: Vec<Record>,
     /// One sentence for each record that is there and says nothing.
-    pub(crate) unreadable: Vec<String>,
+    pub unreadable: Vec<String>,
 }
 
 impl Records {
     /// Says what is missing from the picture. It never stops a command: the machine itself is what counts.
-    pub(crate) fn complain(&self, mut talk: impl FnMut(&str)) {
+    pub fn complain(&self, mut talk: impl FnMut(&str)) {
         for sentence in &self.unreadable {
             talk(&format!(
                 "warning: {sentence}; what that run left is not counted: failures and pending reboots may be missing"
@@ -137,7 +138,7 @@ impl Records {
 }
 
 /// Records of this machine.
-pub(crate) fn all(root: &Root) -> Records {
+pub fn all(root: &Root) -> Records {
     let mut records = Records::default();
     let dir = root.path(DIRECTORY);
     let entries = match std::fs::read_dir(&dir) {
@@ -158,7 +159,32 @@ pub(crate) fn all(root: &Root) -> Records {
             Err(e) => records.unreadable.push(format!("the record {} cannot be read: {e}", path.display())),
         }
     }
+    // Ids of the agent's runs say nothing of their time.
+    records.runs.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
     records
+}
+
+/// The record of one run; `None`: it has none.
+pub fn of_run(root: &Root, id: &str) -> anyhow::Result<Option<Record>> {
+    let path = root.path(DIRECTORY).join(format!("{id}.json"));
+    match std::fs::symlink_metadata(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        _ => read(&path).map(Some).with_context(|| format!("reading the record {}", path.display())),
+    }
+}
+
+/// Notes on every record that says `installing` that its run was interrupted. Only for the holder of the machine's
+/// lock ([`crate::lock`]): nobody else can be installing then.
+pub fn mark_interrupted(root: &Root) -> anyhow::Result<Vec<String>> {
+    let mut marked = Vec::new();
+    for mut old in all(root).runs {
+        if old.phase == Phase::Installing {
+            old.phase = Phase::Interrupted;
+            write(root, &old)?;
+            marked.push(old.id);
+        }
+    }
+    Ok(marked)
 }
 
 fn read(path: &Path) -> anyhow::Result<Record> {
@@ -176,7 +202,7 @@ fn read(path: &Path) -> anyhow::Result<Record> {
 }
 
 /// What earlier runs left behind for compliance: failures of the last run, and what we installed since the boot.
-pub(crate) fn traces(records: &Records, boot_id: Option<&str>) -> RunTraces {
+pub fn traces(records: &Records, boot_id: Option<&str>) -> RunTraces {
     let mut traces = RunTraces::default();
     for record in &records.runs {
         let Some(report) = &record.report else { continue };
@@ -194,7 +220,7 @@ pub(crate) fn traces(records: &Records, boot_id: Option<&str>) -> RunTraces {
 }
 
 /// What a run was to install and did not, with the reasons: what failed, and what the plan had to leave out.
-pub(crate) fn failed(plan: &Plan, report: &InstallReport) -> Vec<(Target, String)> {
+pub fn failed(plan: &Plan, report: &InstallReport) -> Vec<(Target, String)> {
     let left_out = plan.held.iter().map(|h| {
         let target = Target { name: h.name.clone(), arch: h.arch.clone(), version: h.version.clone() };
         (target, h.reason.clone())
@@ -203,7 +229,7 @@ pub(crate) fn failed(plan: &Plan, report: &InstallReport) -> Vec<(Target, String
 }
 
 /// The targets of a report that succeeded, or that failed with their reasons.
-pub(crate) fn targets(report: &InstallReport, installed: bool) -> impl Iterator<Item = (Target, String)> {
+pub fn targets(report: &InstallReport, installed: bool) -> impl Iterator<Item = (Target, String)> {
     report.outcomes.iter().filter_map(move |o| match (&o.result, installed) {
         (OutcomeKind::Installed, true) => Some((o.target.clone(), String::new())),
         (OutcomeKind::Failed { why }, false) => Some((o.target.clone(), why.clone())),
@@ -211,14 +237,5 @@ pub(crate) fn targets(report: &InstallReport, installed: bool) -> impl Iterator<
     })
 }
 
-/// Who started this: the login name that sudo passes on, else the user id.
-pub(crate) fn started_by() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    match std::env::var("SUDO_USER") {
-        Ok(name) if !name.is_empty() => format!("{name} (sudo)"),
-        _ => format!("uid {uid}"),
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

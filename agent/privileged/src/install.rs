@@ -1,0 +1,229 @@
+//! Downloading what a plan needs, and having it carried out by a guard that outlives us.
+//!
+//! A token is good for one transaction. Whether one has begun, runs or is over is read from its directory: an order
+//! before it, a lock that the guard holds for its life, a result at its end.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::time::{Duration, Instant};
+
+use patchflock_api::ids::RunId;
+use patchflock_api::privileged::Answer;
+use patchflock_api::run::{Choice, Trouble, TroubleKind};
+use patchflock_machine::record::{self, Phase};
+use patchflock_machine::{host, lock};
+use serde::{Deserialize, Serialize};
+
+use crate::Desk;
+use crate::plans::{self, Kept};
+use crate::serve::{Caller, calm, pause};
+use crate::survey;
+use crate::trouble::{failed, interrupted, of_lock, of_pm, plan_changed, unavailable, words};
+
+/// The newest token that was ever used.
+const NEWEST: &str = "/var/lib/patchflock/newest-token";
+/// Between two looks at a running transaction.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What the guard is told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Order {
+    pub(crate) token: u64,
+    pub(crate) kept: Kept,
+    /// Who is behind the run, for the record.
+    pub(crate) started_by: String,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Ended {
+    /// It was carried out.
+    Done(Answer),
+    /// It was not, or nobody knows.
+    Trouble(Trouble),
+}
+
+/// A file of a transaction.
+pub(crate) fn file(token: u64, name: &str) -> String {
+    format!("{}/txn/{token}/{name}", crate::STATE)
+}
+
+/// Answers to `Fetch`.
+pub(crate) fn fetch(desk: &Desk, caller: &mut Caller<'_>, run: &RunId) -> Result<Answer, Trouble> {
+    let _lock = lock::take(&desk.root).map_err(of_lock)?;
+    let kept = plans::get(desk, run)?;
+    let system = desk.open()?.for_baseline(&kept.baseline).map_err(|e| failed(e.to_string()))?;
+    caller.say("fetching packages");
+    system.pm.fetch(&kept.plan, &mut |p| caller.say(&words(p))).map_err(of_pm)?;
+    Ok(Answer::Done {})
+}
+
+/// Answers to `Install`.
+pub(crate) fn install(
+    desk: &Desk,
+    caller: &mut Caller<'_>,
+    run: &RunId,
+    token: u64,
+) -> Result<Answer, Trouble> {
+    let newest: u64 = desk.read(NEWEST)?.unwrap_or(0);
+    if token < newest {
+        return Err(failed(format!(
+            "token {token} is older than {newest}, which was used already: ask for a new slot"
+        )));
+    }
+    if !begun(desk, run, token)? {
+        begin(desk, caller, run, token, newest)?;
+    }
+    follow(desk, caller, run, token)
+}
+
+/// Whether the transaction of this token was ordered, and not merely refused before anything changed.
+fn begun(desk: &Desk, run: &RunId, token: u64) -> Result<bool, Trouble> {
+    let Some(order) = desk.read::<Order>(&file(token, "order.json"))? else { return Ok(false) };
+    if order.kept.run != *run {
+        return Err(failed(format!("token {token} belongs to the run {}, not to {run}", order.kept.run)));
+    }
+    Ok(!matches!(desk.read(&file(token, "result.json"))?, Some(Ended::Trouble(t)) if repeatable(&t)))
+}
+
+/// Nothing was changed, so the token is still good.
+fn repeatable(trouble: &Trouble) -> bool {
+    matches!(trouble.kind, TroubleKind::Busy | TroubleKind::Unavailable | TroubleKind::PlanChanged)
+}
+
+/// Checks that the plan still follows from the policy, and starts the guard.
+fn begin(desk: &Desk, caller: &mut Caller<'_>, run: &RunId, token: u64, newest: u64) -> Result<(), Trouble> {
+    let machine = lock::take(&desk.root).map_err(of_lock)?;
+    if begun(desk, run, token)? {
+        return Ok(());
+    }
+    let mut kept = plans::get(desk, run)?;
+    caller.say("checking the plan");
+    let ready = survey::ready(desk, kept.order.as_ref())?;
+    let (Some(baseline), choice @ Choice::Selected { .. }) =
+        (ready.effective.baseline.clone(), &ready.effective.choice)
+    else {
+        let (Choice::Selected { why, .. } | Choice::Skipped { why } | Choice::Unknown { why }) =
+            &ready.effective.choice;
+        return Err(failed(format!("no baseline is in effect any more, so nothing is installed: {why}")));
+    };
+    if baseline.name != kept.baseline.name {
+        let (then, now) = (&kept.baseline.name, &baseline.name);
+        return Err(failed(format!(
+            "the plan follows from baseline {then}, which is not in effect any more (now: {now}): survey again"
+        )));
+    }
+    let seen = survey::look(desk, &ready, false, true, &mut |what| caller.say(what))?;
+    if let Some(difference) = plans::difference(&kept.plan, &seen.plan) {
+        return Err(plan_changed(difference));
+    }
+    kept.choice = choice.clone();
+    kept.baseline = baseline;
+    kept.plan = seen.plan;
+    kept.before = seen.compliance.unwrap_or(kept.before);
+    let by = crate::orders::get(desk, kept.order.as_ref())?.map_or_else(|| caller.by.clone(), |(_, by)| by);
+
+    let _calm = calm();
+    if token > newest {
+        desk.write(NEWEST, &token)?;
+    }
+    // What a refused attempt with this token left.
+    for name in ["result.json", "progress.jsonl"] {
+        let old = file(token, name);
+        host::records::remove(&desk.root, &old).map_err(|e| failed(format!("removing {old}: {e}")))?;
+    }
+    desk.write(&file(token, "order.json"), &Order { token, kept, started_by: by })?;
+    // The guard takes it next.
+    drop(machine);
+    caller.say("starting the transaction");
+    (desk.start)(run, token).map_err(|e| {
+        let trouble = unavailable(format!("the transaction cannot be started: {e}"));
+        conclude(desk, token, &Ended::Trouble(trouble.clone())).err().unwrap_or(trouble)
+    })
+}
+
+/// Ends a transaction that has no guard; one that has concludes itself.
+fn conclude(desk: &Desk, token: u64, ended: &Ended) -> Result<(), Trouble> {
+    let _guard = lock::take_at(desk.root.path(file(token, "lock"))).map_err(of_lock)?;
+    desk.write(&file(token, "result.json"), ended)
+}
+
+/// Tells the progress of a transaction until it has a result.
+fn follow(desk: &Desk, caller: &mut Caller<'_>, run: &RunId, token: u64) -> Result<Answer, Trouble> {
+    let started = Instant::now();
+    let mut heard = 0;
+    loop {
+        if let Some(ended) = desk.read::<Ended>(&file(token, "result.json"))? {
+            tell(desk, caller, token, &mut heard);
+            return match ended {
+                Ended::Done(answer) => Ok(answer),
+                Ended::Trouble(trouble) => Err(trouble),
+            };
+        }
+        tell(desk, caller, token, &mut heard);
+        if (heard > 0 || started.elapsed() > desk.start_within) && !guarded(desk, token)? {
+            abandoned(desk, run, token, heard > 0)?;
+        }
+        pause(LOOK);
+    }
+}
+
+fn guarded(desk: &Desk, token: u64) -> Result<bool, Trouble> {
+    match lock::take_at(desk.root.path(file(token, "lock"))) {
+        Ok(_) => Ok(false),
+        Err(lock::LockError::Held) => Ok(true),
+        Err(e) => Err(of_lock(e)),
+    }
+}
+
+/// The guard is gone. While we hold its lock no late one begins, and a result that it wrote last is kept.
+fn abandoned(desk: &Desk, run: &RunId, token: u64, begun: bool) -> Result<(), Trouble> {
+    let _calm = calm();
+    let _guard = match lock::take_at(desk.root.path(file(token, "lock"))) {
+        // It came after all.
+        Err(lock::LockError::Held) => return Ok(()),
+        other => other.map_err(of_lock)?,
+    };
+    let result = file(token, "result.json");
+    if desk.read::<Ended>(&result)?.is_some() {
+        return Ok(());
+    }
+    let words = |e: anyhow::Error| failed(format!("{e:#}"));
+    let record = record::of_run(&desk.root, run.as_str()).map_err(words)?;
+    match record.filter(|r| r.phase == Phase::Installing) {
+        Some(mut record) => {
+            record.phase = Phase::Interrupted;
+            record::write(&desk.root, &record).map_err(words)?;
+        }
+        // Nothing changes without a record.
+        None if !begun => {
+            let why = format!("the transaction did not begin within {} s", desk.start_within.as_secs());
+            return desk.write(&result, &Ended::Trouble(unavailable(why)));
+        }
+        None => {}
+    }
+    let why = format!(
+        "the transaction {token} ended without a result (power cut or killed): survey the machine again"
+    );
+    desk.write(&result, &Ended::Trouble(interrupted(why)))
+}
+
+/// Says the lines of progress that are new since `heard` bytes.
+fn tell(desk: &Desk, caller: &mut Caller<'_>, token: u64, heard: &mut u64) {
+    let Ok(mut file) = std::fs::File::open(desk.root.path(file(token, "progress.jsonl"))) else { return };
+    let mut text = Vec::new();
+    let read = file.seek(SeekFrom::Start(*heard)).and_then(|_| file.take(1 << 20).read_to_end(&mut text));
+    if read.is_err() {
+        return;
+    }
+    for line in text.split_inclusive(|b| *b == b'\n').filter(|l| l.ends_with(b"\n")) {
+        *heard += line.len() as u64;
+        if let Ok(what) = serde_json::from_slice::<String>(line) {
+            caller.say(&what);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! Orders are checked when they are placed, and again when they are used.
+
+use super::*;
+use crate::bench::{Bench, baseline};
+
+fn order(change: impl FnOnce(&mut Order)) -> Order {
+    let mut order = Order { expires: "2026-11-24T13:00:00Z".parse().unwrap(), ..Order::default() };
+    change(&mut order);
+    order
+}
+
+fn placed(bench: &Bench, order: Order) -> Result<OrderId, Trouble> {
+    match bench.ask(patchflock_api::privileged::Request::Place { order })? {
+        Answer::Placed { order } => Ok(order),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_order_is_kept_until_it_expires_and_placing_it_twice_is_placing_it_once() {
+    let bench = Bench::ready();
+    let id = placed(&bench, order(|o| o.exclude.push("jq".into()))).unwrap();
+    assert_eq!(placed(&bench, order(|o| o.exclude.push("jq".into()))).unwrap(), id);
+    let (found, by) = get(&bench.desk, Some(&id)).unwrap().unwrap();
+    assert_eq!((found.exclude, by), (vec!["jq".into()], "tester".into()));
+    bench.set_clock("2026-11-24T13:00:00Z");
+    assert!(get(&bench.desk, Some(&id)).unwrap_err().why.contains("expired at 2026-11-24 13:00:00 UTC"));
+    let other: OrderId = "o-0".parse().unwrap();
+    assert!(get(&bench.desk, Some(&other)).unwrap_err().why.contains("there is no order o-0"));
+}
+
+#[test]
+fn what_cannot_be_carried_out_is_refused_on_arrival() {
+    let bench = Bench::ready();
+    type Change = fn(&mut Order);
+    let bad: [(Change, &str); 9] = [
+        (|o| o.expires = "2026-11-25T12:00:01Z".parse().unwrap(), "24 hours at most"),
+        (|o| o.expires = "2026-11-24T12:00:00Z".parse().unwrap(), "expired"),
+        (|o| o.install_override_list = Some("patches: []".into()), "patches"),
+        (|o| o.baseline_override = Some("kind: Nonsense".into()), "unknown kind"),
+        (|o| o.baseline_override = Some("[]".into()), "list of baselines"),
+        (|o| o.baseline_override = Some(baseline("a", 1) + "---\n" + &baseline("b", 1)), "one document"),
+        (|o| o.exclude = vec!["x".into(); 101], "100 names"),
+        (|o| o.exclude = vec![String::new()], "1 to 256 characters"),
+        (|o| o.reason = Some("x".repeat(2000)), "1024 characters"),
+    ];
+    for (change, words) in bad {
+        let why = placed(&bench, order(change)).unwrap_err().why;
+        assert!(why.contains(words), "{words}: {why}");
+    }
+    let both = order(|o| {
+        o.baseline_override = Some(baseline("a", 1));
+        o.install_override_list = Some("patches: [{id: jq}]".into());
+    });
+    assert!(placed(&bench, both).is_err());
+    assert!(!bench.path("/var/lib/patchflock/orders").exists());
+}

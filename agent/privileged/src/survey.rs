@@ -1,0 +1,219 @@
+//! Looking at the machine, and planning for a run.
+
+use patchflock_api::config::Config;
+use patchflock_api::ids::{OrderId, RunId};
+use patchflock_api::privileged::Answer;
+use patchflock_api::run::{Choice, ComplianceSummary, Survey, Trouble};
+use patchflock_baselines::approval::Evaluation;
+use patchflock_baselines::compliance::NodeCompliance;
+use patchflock_baselines::inventory::Inventory;
+use patchflock_baselines::plan::Plan;
+use patchflock_machine::system::{self, System};
+use patchflock_machine::{host, lock, record};
+use serde::Serialize;
+
+use crate::orders::{self, Meaning};
+use crate::plans::{self, Kept};
+use crate::policy::{self, Effective};
+use crate::serve::{Caller, calm};
+use crate::trouble::{failed, of_lock, of_pm, words};
+use crate::{Desk, Say, first_seen, health};
+
+/// The newest survey, for readers.
+pub(crate) const SURVEY: &str = "/var/lib/patchflock/survey.json";
+/// Days after which what was kept for a run is no longer asked for.
+const KEEP_DAYS: u64 = 90;
+/// What is kept for a run or an order.
+const KEPT: [&str; 4] = ["plans", "orders", "hooks", "txn"];
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) run: RunId,
+    pub(crate) refresh: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) order: Option<OrderId>,
+    pub(crate) attempted: bool,
+}
+
+/// What was seen, and what follows from it.
+pub(crate) struct Seen {
+    pub(crate) inventory: Inventory,
+    pub(crate) evaluation: Option<Evaluation>,
+    pub(crate) compliance: Option<NodeCompliance>,
+    pub(crate) plan: Plan,
+    pub(crate) without_match: Vec<String>,
+}
+
+/// The policy of a run as it is now, and the machine with the sources that it wants.
+pub(crate) struct Ready {
+    pub(crate) config: Config,
+    pub(crate) order: Option<Meaning>,
+    pub(crate) effective: Effective,
+    pub(crate) system: System,
+}
+
+/// Reads everything that decides.
+pub(crate) fn ready(desk: &Desk, order: Option<&OrderId>) -> Result<Ready, Trouble> {
+    let config = Config::load(&desk.root).map_err(|e| failed(e.to_string()))?;
+    let order = orders::get(desk, order)?.map(|(order, _)| orders::read(&order)).transpose()?;
+    let system = desk.open()?;
+    let effective = policy::choose(desk, &config, system.facts.operating_system, order.as_ref())?;
+    let system = match &effective.baseline {
+        None => system,
+        Some(baseline) => system.for_baseline(baseline).map_err(|e| failed(e.to_string()))?,
+    };
+    Ok(Ready { config, order, effective, system })
+}
+
+/// Scans, evaluates and plans. `keep`: new sightings are written down.
+pub(crate) fn look(
+    desk: &Desk,
+    ready: &Ready,
+    attempted: bool,
+    keep: bool,
+    say: Say<'_>,
+) -> Result<Seen, Trouble> {
+    let now = desk.now();
+    say("scanning");
+    let mut inventory = ready.system.inventory(now).map_err(of_pm)?;
+    inventory.node.patch_group = ready.config.patch_group().map(str::to_owned);
+    first_seen::date(desk, &mut inventory, keep)?;
+    let Some(baseline) = &ready.effective.baseline else {
+        let plan = Plan::default();
+        return Ok(Seen { inventory, evaluation: None, compliance: None, plan, without_match: Vec::new() });
+    };
+    let records = record::all(&desk.root);
+    records.complain(crate::serve::journal);
+    let traces = record::traces(&records, inventory.node.boot_id.as_deref());
+    let (evaluation, compliance) =
+        system::verdict(baseline, &inventory, &traces, attempted, now).map_err(|e| failed(e.to_string()))?;
+    say("planning");
+    let wishes = ready.order.as_ref().map(|o| o.wishes.clone()).unwrap_or_default();
+    let judged =
+        system::judged(baseline, &inventory, &evaluation, &wishes, now).map_err(|e| failed(e.to_string()))?;
+    let plan = ready.system.planned(&judged, &mut |p| say(&words(p))).map_err(of_pm)?;
+    let without_match = judged.without_match;
+    Ok(Seen { inventory, evaluation: Some(evaluation), compliance: Some(compliance), plan, without_match })
+}
+
+/// Answers to `Survey`.
+pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<Answer, Trouble> {
+    let _lock = lock::take(&desk.root).map_err(of_lock)?;
+    let ready = ready(desk, ask.order.as_ref())?;
+    let repaired = if ask.dry_run { None } else { repair(desk, &ready.system)? };
+    let mut refresh_failed = Vec::new();
+    if ask.refresh {
+        caller.say("refreshing repository metadata");
+        let report = ready.system.pm.refresh(&mut |p| caller.say(&words(p))).map_err(of_pm)?;
+        refresh_failed = report.failed;
+    }
+    let seen = look(desk, &ready, ask.attempted, !ask.dry_run, &mut |what| caller.say(what))?;
+    if !ask.dry_run {
+        let _calm = calm();
+        keep(desk, ask, &ready, &seen, repaired.clone())?;
+    }
+    let Seen { inventory, compliance, plan, without_match, .. } = seen;
+    let updaters = inventory.foreign_updaters.into_iter().filter(|u| u.active);
+    let survey = Survey {
+        taken_at: inventory.taken_at,
+        boot_id: inventory.node.boot_id,
+        choice: ready.effective.choice,
+        plan,
+        compliance: compliance.as_ref().map(ComplianceSummary::from),
+        reboot_needed: inventory.reboot.needed,
+        reboot_evidence: inventory.reboot.evidence,
+        repaired,
+        refresh_failed,
+        foreign_updaters: updaters.map(|u| format!("{}: {}", u.name, u.evidence)).collect(),
+        services_to_restart: inventory.services_to_restart,
+    };
+    Ok(Answer::Surveyed { survey: Box::new(survey), without_match })
+}
+
+/// Finishes what an interrupted run, ours or another tool's, left half-done.
+fn repair(desk: &Desk, system: &System) -> Result<Option<String>, Trouble> {
+    let _calm = calm();
+    let repaired = system.pm.repair().map_err(of_pm)?;
+    let marked = record::mark_interrupted(&desk.root).map_err(|e| failed(format!("{e:#}")))?;
+    marked.iter().for_each(|id| crate::serve::journal(&format!("the run {id} was interrupted")));
+    Ok(repaired)
+}
+
+fn keep(desk: &Desk, ask: &Ask, ready: &Ready, seen: &Seen, repaired: Option<String>) -> Result<(), Trouble> {
+    #[derive(Serialize)]
+    struct Newest<'a> {
+        format: u32,
+        inventory: &'a Inventory,
+        evaluation: &'a Option<Evaluation>,
+        compliance: &'a Option<NodeCompliance>,
+        choice: &'a Choice,
+        plan: &'a Plan,
+    }
+    sweep(desk);
+    let path = plans::path(&ask.run);
+    match (&ready.effective.baseline, &seen.compliance) {
+        (Some(baseline), Some(before)) => {
+            let kept = Kept {
+                format: 1,
+                run: ask.run.clone(),
+                choice: ready.effective.choice.clone(),
+                baseline: baseline.clone(),
+                order: ask.order.clone(),
+                plan: seen.plan.clone(),
+                before: before.clone(),
+                repaired,
+            };
+            desk.write(&path, &kept)?;
+        }
+        // An earlier plan of this run followed from what is no longer so.
+        _ => host::records::remove(&desk.root, &path).map_err(|e| failed(format!("removing {path}: {e}")))?,
+    }
+    health::remember(desk, &ask.run)?;
+    if ask.attempted {
+        complete(desk, &ask.run, seen)?;
+    }
+    desk.write(
+        SURVEY,
+        &Newest {
+            format: 1,
+            inventory: &seen.inventory,
+            evaluation: &seen.evaluation,
+            compliance: &seen.compliance,
+            choice: &ready.effective.choice,
+            plan: &seen.plan,
+        },
+    )
+}
+
+/// The record of a run learns how the machine is after it.
+fn complete(desk: &Desk, run: &RunId, seen: &Seen) -> Result<(), Trouble> {
+    let words = |e: anyhow::Error| failed(format!("{e:#}"));
+    if let Some(mut record) = record::of_run(&desk.root, run.as_str()).map_err(words)? {
+        record.after.clone_from(&seen.compliance);
+        record::write(&desk.root, &record).map_err(words)?;
+    }
+    Ok(())
+}
+
+/// Takes away what was kept for runs of long ago. What cannot be taken away now is tried again next time.
+fn sweep(desk: &Desk) {
+    for dir in KEPT {
+        let dir = desk.root.path(format!("{}/{dir}", crate::STATE));
+        let old = |path: &std::path::Path| {
+            let modified = std::fs::symlink_metadata(path).and_then(|m| m.modified()).ok()?;
+            let age = std::time::SystemTime::from(desk.now()).duration_since(modified).ok()?;
+            Some(age.as_secs() > KEEP_DAYS * 24 * 3600)
+        };
+        for path in std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()) {
+            // A transaction without a result may still be running, however long.
+            let over = !path.is_dir() || path.join("result.json").exists();
+            if over && old(&path) == Some(true) {
+                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.ok();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

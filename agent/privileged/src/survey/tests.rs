@@ -1,0 +1,118 @@
+//! What a survey finds, keeps and leaves alone.
+
+use patchflock_api::order::Order;
+use patchflock_api::privileged::Request;
+use patchflock_baselines::compliance::NodeStatus;
+use patchflock_machine::pm::fake::Fake;
+
+use super::*;
+use crate::bench::{Bench, baseline, items, run};
+
+fn ask(order: Option<OrderId>, dry_run: bool) -> Request {
+    Request::Survey { run: run(), refresh: true, dry_run, order, attempted: false }
+}
+
+fn surveyed(bench: &Bench, request: Request) -> (Survey, Vec<String>) {
+    match bench.ask(request) {
+        Ok(Answer::Surveyed { survey, without_match }) => (*survey, without_match),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn it_says_what_is_missing_by_which_baseline_and_keeps_the_whole_for_readers() {
+    let bench = Bench::ready();
+    bench.file("/etc/patchflock/patchflock.toml", "[node]\ngroup = \"prod\"\n", 0o644);
+    let (survey, _) = surveyed(&bench, ask(None, false));
+    assert_eq!(items(&survey.plan), ["jq"]);
+    assert_eq!(survey.compliance.unwrap().status, NodeStatus::NonCompliant);
+    let Choice::Selected { baseline, version, .. } = survey.choice else { panic!() };
+    assert_eq!((baseline.as_str(), version), ("all", Some(1)));
+    let newest: serde_json::Value = bench.desk.read(SURVEY).unwrap().unwrap();
+    assert_eq!(newest["inventory"]["node"]["patch_group"], "prod");
+    assert_eq!(newest["plan"]["items"][0]["to"], "2");
+    assert_eq!(newest["choice"]["baseline"], "all");
+    assert_eq!(plans::get(&bench.desk, &run()).unwrap().baseline.name, "all");
+}
+
+#[test]
+fn a_machine_without_documents_gets_the_predefined_baseline() {
+    let bench = Bench::new(Fake::new().installed("jq", "1"));
+    let Choice::Selected { baseline, version, .. } = bench.survey().choice else { panic!() };
+    assert_eq!((baseline.as_str(), version), ("predefined-debian", None));
+}
+
+#[test]
+fn a_dry_run_changes_nothing_at_all() {
+    let bench = Bench::new(Fake::new().installed("jq", "1").offers("jq", "2", &[]).broken("jq"));
+    *bench.pm.index.lock().unwrap() = Some(bench.time());
+    let (survey, _) = surveyed(&bench, ask(None, true));
+    assert_eq!(survey.repaired, None);
+    assert!(!bench.path(crate::STATE).exists());
+    assert_eq!(bench.survey().repaired.unwrap(), "configured jq", "it was left for the real one");
+}
+
+#[test]
+fn what_cannot_be_read_of_the_documents_makes_the_choice_unknown_and_takes_the_old_plan_away() {
+    let bench = Bench::ready();
+    bench.survey();
+    let text = bench.path(&patchflock_api::catalogue::path("PatchBaseline", "all", 1));
+    std::fs::write(text, "kind: PatchBaseline").unwrap();
+    let (survey, _) = surveyed(&bench, ask(None, false));
+    assert!(matches!(survey.choice, Choice::Unknown { ref why } if why.contains("apply the document again")));
+    assert_eq!((survey.compliance, survey.plan), (None, Plan::default()));
+    assert!(bench.install(1).is_err());
+    assert_eq!(bench.version("jq"), "1");
+}
+
+#[test]
+fn two_baselines_for_one_system_leave_the_choice_open() {
+    let bench = Bench::ready();
+    bench.apply(&baseline("other", 0)).unwrap();
+    let (survey, _) = surveyed(&bench, ask(None, false));
+    assert!(matches!(survey.choice, Choice::Unknown { ref why } if why.contains("all, other")));
+}
+
+#[test]
+fn an_order_leaves_patches_out_and_says_what_it_names_in_vain() {
+    let bench = Bench::new(
+        ["app", "lib", "jq"]
+            .iter()
+            .fold(Fake::new(), |fake, name| fake.installed(name, "1"))
+            .offers("app", "2", &[("lib", "2")])
+            .offers("lib", "2", &[])
+            .offers("jq", "2", &[]),
+    );
+    bench.apply(&baseline("all", 0)).unwrap();
+    let expires = "2026-11-24T13:00:00Z".parse().unwrap();
+    let exclude = vec!["lib".to_owned(), "nonesuch".to_owned()];
+    let order = Order { exclude, expires, ..Order::default() };
+    let Ok(Answer::Placed { order }) = bench.ask(Request::Place { order }) else { panic!() };
+    let (survey, without_match) = surveyed(&bench, ask(Some(order), false));
+    assert_eq!((items(&survey.plan), without_match), (vec!["jq"], vec!["nonesuch".into()]));
+    assert_eq!(survey.compliance.unwrap().counts.missing, 3, "what is left out is missing all the same");
+    assert!(bench.install(1).is_ok(), "the plan is compared with one by the same order");
+    assert_eq!(bench.version("lib"), "1");
+}
+
+#[test]
+fn a_wrong_configuration_stops_everything_with_its_place() {
+    let bench = Bench::ready();
+    bench.file("/etc/patchflock/conf.d/x.toml", "[hooks]\ntimeout = 1\n", 0o644);
+    let why = bench.ask(ask(None, false)).unwrap_err().why;
+    assert!(why.contains("/etc/patchflock/conf.d/x.toml") && why.contains("line 2"), "{why}");
+}
+
+#[test]
+fn what_was_kept_for_a_run_of_long_ago_goes() {
+    let bench = Bench::ready();
+    bench.survey();
+    bench.install(1).unwrap();
+    // Files are as old as the clock of this test's machine says; ours is set beyond it.
+    bench.set_clock("2100-01-01T00:00:00Z");
+    std::fs::create_dir(bench.path("/var/lib/patchflock/txn/2")).unwrap();
+    sweep(&bench.desk);
+    let left =
+        |dir: &str| std::fs::read_dir(bench.path(&format!("/var/lib/patchflock/{dir}"))).unwrap().count();
+    assert_eq!((left("plans"), left("txn"), left("runs")), (0, 1, 1), "a transaction without a result stays");
+}

@@ -1,0 +1,75 @@
+//! What follows from an error.
+
+use patchflock_api::run::{Trouble, TroubleKind};
+use patchflock_machine::exec::ExecError;
+use patchflock_machine::lock::LockError;
+use patchflock_machine::pm::{PmError, Progress};
+
+fn of(kind: TroubleKind, why: impl Into<String>) -> Trouble {
+    Trouble { kind, why: why.into() }
+}
+
+/// Asking again changes nothing.
+pub(crate) fn failed(why: impl Into<String>) -> Trouble {
+    of(TroubleKind::Failed, why)
+}
+
+/// Worth another try soon.
+pub(crate) fn busy(why: impl Into<String>) -> Trouble {
+    of(TroubleKind::Busy, why)
+}
+
+/// Worth another try.
+pub(crate) fn unavailable(why: impl Into<String>) -> Trouble {
+    of(TroubleKind::Unavailable, why)
+}
+
+/// Plan anew.
+pub(crate) fn plan_changed(why: impl Into<String>) -> Trouble {
+    of(TroubleKind::PlanChanged, why)
+}
+
+/// Look at the machine, and plan anew.
+pub(crate) fn interrupted(why: impl Into<String>) -> Trouble {
+    of(TroubleKind::Interrupted, why)
+}
+
+/// Of an operation that only looks or can be repeated.
+pub(crate) fn of_pm(e: PmError) -> Trouble {
+    let kind = match &e {
+        // Something still writes the package database.
+        PmError::Locked { .. } | PmError::Exec(ExecError::Stuck { .. }) => TroubleKind::Busy,
+        PmError::NotThePlan { .. } => TroubleKind::PlanChanged,
+        PmError::NoTool { .. } | PmError::NeedsRoot { .. } | PmError::Exec(ExecError::NotFound { .. }) => {
+            TroubleKind::Failed
+        }
+        PmError::Unexpected { .. } | PmError::Read { .. } => TroubleKind::Failed,
+        PmError::Failed { .. } | PmError::Exec(_) => TroubleKind::Unavailable,
+    };
+    of(kind, e.to_string())
+}
+
+/// Of the installation itself: what failed on the way is not tried again as it is.
+pub(crate) fn of_install(e: PmError) -> Trouble {
+    let trouble = of_pm(e);
+    match trouble.kind {
+        TroubleKind::Unavailable => of(TroubleKind::Failed, trouble.why),
+        _ => trouble,
+    }
+}
+
+pub(crate) fn of_lock(e: LockError) -> Trouble {
+    match e {
+        LockError::Held => busy(e.to_string()),
+        LockError::File { .. } => failed(e.to_string()),
+    }
+}
+
+/// Progress in words.
+pub(crate) fn words(progress: Progress) -> String {
+    match progress {
+        Progress::Phase(name) => name,
+        Progress::Package { name, what } => format!("{name}: {what}"),
+        Progress::Percent(n) => format!("{n} %"),
+    }
+}

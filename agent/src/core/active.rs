@@ -1,0 +1,283 @@
+//! The run in progress: what is known of it, and what it may still do.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use patchflock_api::run::{
+    ComplianceSummary, Ending, Health, HookPoint, HookRun, Installed, Operation, RebootChoice, RunEntry,
+    RunSpec, Step, StepSpan, Survey, Trigger,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Act, StepId, run};
+
+/// A machine that was told to reboot has so long to do it.
+const REBOOT: TimeDelta = TimeDelta::minutes(45);
+/// Spans kept of one run: retries come on top of the twelve steps.
+const SPANS_CAP: usize = 200;
+
+/// A run in progress. Everything that its next step depends on is here, and so in the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Active {
+    /// What it is.
+    pub spec: RunSpec,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// Where it is.
+    pub step: Step,
+    /// Number of this step: answers to others do not count.
+    pub number: u64,
+    /// When this step began.
+    pub step_started_at: DateTime<Utc>,
+    /// Steps that are over.
+    pub steps: Vec<StepSpan>,
+    /// It waits until then before it tries the step again, and why.
+    pub waiting: Option<(DateTime<Utc>, String)>,
+    /// How often this step was tried without success.
+    pub retries: u32,
+    /// How often the machine turned out to be other than planned for.
+    pub plans_changed: u32,
+    /// How many transactions ended without a report.
+    pub interrupted: u32,
+    /// Token of the slot it holds.
+    pub token: Option<u64>,
+    /// The transaction may have begun: from here on it is followed, whatever the time.
+    pub begun: bool,
+    /// The newest survey before the installation.
+    pub survey: Option<Survey>,
+    /// What the transaction did.
+    pub installed: Option<Installed>,
+    /// What the hooks did.
+    pub hooks: Vec<HookRun>,
+    /// Boot id when it began.
+    pub boot_before: Option<String>,
+    /// The reboot was asked for then.
+    pub reboot_asked_at: Option<DateTime<Utc>>,
+    /// Boot id after the reboot.
+    pub boot_after: Option<String>,
+    /// Compliance after the installation.
+    pub after: Option<ComplianceSummary>,
+    /// Whether the machine is well.
+    pub health: Option<Health>,
+    /// How it will end, where that is settled before its end.
+    pub verdict: Option<Ending>,
+    /// What people should know, in order.
+    pub notes: Vec<String>,
+}
+
+impl Active {
+    pub(super) fn new(spec: RunSpec, now: DateTime<Utc>, number: u64, boot_before: Option<String>) -> Self {
+        Self {
+            spec,
+            started_at: now,
+            step: Step::Survey,
+            number,
+            step_started_at: now,
+            steps: Vec::new(),
+            waiting: None,
+            retries: 0,
+            plans_changed: 0,
+            interrupted: 0,
+            token: None,
+            begun: false,
+            survey: None,
+            installed: None,
+            hooks: Vec::new(),
+            boot_before,
+            reboot_asked_at: None,
+            boot_after: None,
+            after: None,
+            health: None,
+            verdict: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The id of its current step.
+    pub fn id(&self) -> StepId {
+        StepId { run: self.spec.id.clone(), number: self.number }
+    }
+
+    /// Nothing was disturbed yet.
+    pub fn may_cancel(&self) -> bool {
+        !super::holds_slot(self.step) && self.interrupted == 0
+    }
+
+    pub(super) fn enter(&mut self, now: DateTime<Utc>, step: Step, number: u64) {
+        if step != self.step {
+            self.retries = 0;
+        }
+        self.step = step;
+        self.number = number;
+        self.step_started_at = now;
+        self.waiting = None;
+    }
+
+    /// The current step is about to be carried out: what cannot be undone by time any more.
+    pub(super) fn performing(&mut self, now: DateTime<Utc>) {
+        match self.step {
+            Step::Transaction => self.begun = true,
+            Step::Reboot => {
+                self.reboot_asked_at.get_or_insert(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the current step does.
+    pub(super) fn act(&self) -> Act {
+        match self.step {
+            // The machine is looked at with fresh metadata once; a run that goes on plans with what it fetched.
+            Step::Survey => Act::Survey { refresh: self.interrupted == 0, attempted: false },
+            Step::Fetch => Act::Fetch,
+            Step::Slot => Act::AcquireSlot,
+            Step::PreInstall => Act::Hook(HookPoint::PreInstall),
+            Step::Transaction => {
+                Act::Install { token: self.token.unwrap_or_default(), not_after: self.cutoff() }
+            }
+            Step::PostInstall => Act::Hook(HookPoint::PostInstall),
+            Step::Assess | Step::Verify => Act::Survey { refresh: false, attempted: true },
+            Step::PreReboot => Act::Hook(HookPoint::PreReboot),
+            Step::Reboot => Act::Reboot { not_after: self.end() },
+            Step::Health => Act::Health,
+            Step::OnExit => Act::Hook(HookPoint::OnExit),
+        }
+    }
+
+    /// From here on it starts nothing new.
+    pub fn cutoff(&self) -> Option<DateTime<Utc>> {
+        match &self.spec.trigger {
+            Trigger::Window { cutoff, .. } => Some(*cutoff),
+            Trigger::Request { expires, .. } => Some(*expires),
+            Trigger::Routine {} => None,
+        }
+    }
+
+    /// From here on it does not reboot. A patch-now asked for its reboot and has no window that could end.
+    pub fn end(&self) -> Option<DateTime<Utc>> {
+        match &self.spec.trigger {
+            Trigger::Window { end, .. } => Some(*end),
+            Trigger::Request { .. } | Trigger::Routine {} => None,
+        }
+    }
+
+    /// After a start of the agent nothing is resumed half-way: what had not disturbed anything begins anew, what may
+    /// have been done is asked about again.
+    pub(super) fn after_start(&mut self, now: DateTime<Utc>, boot_id: Option<&str>) {
+        self.waiting = None;
+        match self.step {
+            Step::Fetch | Step::Slot => {
+                self.span(now, Some("the agent was restarted"));
+                self.step = Step::Survey;
+                self.step_started_at = now;
+                self.retries = 0;
+            }
+            Step::Reboot if self.rebooted(boot_id) => {
+                self.boot_after = boot_id.map(str::to_owned);
+                self.span(now, None);
+                self.step = Step::Verify;
+                self.step_started_at = now;
+                self.retries = 0;
+            }
+            _ => {}
+        }
+    }
+
+    /// The machine has booted since the run began. Where it has no boot id nobody can tell.
+    pub(super) fn rebooted(&self, boot_id: Option<&str>) -> bool {
+        boot_id.is_some() && self.boot_before.as_deref() != boot_id
+    }
+
+    /// When a reboot that was asked for counts as not having happened.
+    pub(super) fn reboot_deadline(&self) -> Option<DateTime<Utc>> {
+        match self.step {
+            Step::Reboot => self.reboot_asked_at.map(|at| at + REBOOT),
+            _ => None,
+        }
+    }
+
+    pub(super) fn reboot_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.waiting.is_none() && self.reboot_deadline().is_some_and(|at| at <= now)
+    }
+
+    pub(super) fn no_reboot(&mut self, now: DateTime<Utc>) -> run::Next {
+        let why =
+            format!("the machine did not reboot within {} minutes of being told to", REBOOT.num_minutes());
+        self.span(now, Some(&why));
+        self.fail(why);
+        run::Next::Step(Step::Health)
+    }
+
+    /// The current step is over.
+    pub(super) fn span(&mut self, now: DateTime<Utc>, trouble: Option<&str>) {
+        if self.steps.len() < SPANS_CAP {
+            self.steps.push(StepSpan {
+                step: self.step,
+                started_at: self.step_started_at,
+                finished_at: now,
+                trouble: trouble.map(str::to_owned),
+            });
+        }
+    }
+
+    /// The run will end as failed, and this is why.
+    pub(super) fn fail(&mut self, why: String) {
+        self.verdict = Some(Ending::Failed);
+        self.notes.push(why);
+    }
+
+    /// A reboot is due by this survey.
+    pub(super) fn reboot_due(&self, survey: &Survey) -> bool {
+        let pending = survey.compliance.as_ref().is_some_and(|c| c.counts.installed_pending_reboot > 0);
+        match (self.spec.reboot, self.spec.operation) {
+            (_, Operation::Scan) | (RebootChoice::Never, _) => false,
+            (RebootChoice::Always, _) => true,
+            // Where the machine cannot tell, what was installed since its boot waits for one.
+            (RebootChoice::IfNeeded, _) => survey.reboot_needed.unwrap_or(pending),
+        }
+    }
+
+    /// How it ended, as far as its steps say.
+    pub(super) fn ending(&self) -> Ending {
+        let failed = self.installed.as_ref().is_some_and(|i| !i.failed.is_empty());
+        match self.verdict {
+            Some(settled) => settled,
+            None if failed => Ending::Failed,
+            None => Ending::Succeeded,
+        }
+    }
+
+    /// In words.
+    pub(super) fn summary(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(installed) = &self.installed {
+            parts.push(format!("{} installed, {} failed", installed.installed, installed.failed.len()));
+        }
+        if self.boot_after.is_some() {
+            parts.push("rebooted".to_owned());
+        }
+        parts.extend(self.notes.iter().cloned());
+        parts.join("; ")
+    }
+
+    /// Its story.
+    pub(super) fn entry(mut self, now: DateTime<Utc>, ending: Ending, reason: String) -> RunEntry {
+        if self.steps.last().is_none_or(|last| last.finished_at != now) && self.number != 0 {
+            self.span(now, None);
+        }
+        let rebooted = self.boot_after.is_some();
+        RunEntry {
+            spec: self.spec,
+            started_at: self.started_at,
+            finished_at: now,
+            ending,
+            reason,
+            steps: self.steps,
+            survey: self.survey,
+            installed: self.installed,
+            hooks: self.hooks,
+            reboot: rebooted.then_some((self.boot_before, self.boot_after)),
+            after: self.after,
+            health: self.health,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Actions: what to do, in the imperative. They are carried out in order.
+
+use chrono::{DateTime, Utc};
+use patchflock_api::ids::RunId;
+use patchflock_api::run::{HookPoint, RunEntry, RunSpec};
+
+use super::{Journal, Refusal, StepId};
+
+/// An action. Any of them may be carried out twice, after a crash between act and record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write the journal durably. What follows depends on it.
+    Persist(Box<Journal>),
+    /// Carry out a step in the background; answered by one [`super::Event::Answered`] with the same id.
+    Do {
+        /// Which step.
+        step: StepId,
+        /// The run it belongs to.
+        spec: Box<RunSpec>,
+        /// What to do.
+        act: Act,
+    },
+    /// Append to the history, once per run.
+    Record(Box<RunEntry>),
+    /// Give the slot back.
+    ReleaseSlot {
+        /// The run that held it.
+        run: RunId,
+        /// Its token.
+        token: u64,
+        /// The run counts as an error.
+        failed: bool,
+    },
+    /// Answer somebody.
+    Reply {
+        /// Whom.
+        request: u64,
+        /// The run that was started or ended, or why not.
+        result: Result<RunId, Refusal>,
+    },
+    /// Give [`super::Event::Woke`] at this time; replaces an earlier wish.
+    WakeAt(DateTime<Utc>),
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Look at the machine and plan.
+    Survey {
+        /// Fetch metadata first.
+        refresh: bool,
+        /// The run has installed already.
+        attempted: bool,
+    },
+    /// Download what is planned.
+    Fetch,
+    /// Ask the lease.
+    AcquireSlot,
+    /// Run the hooks of a point.
+    Hook(HookPoint),
+    /// Carry out the plan, or follow it if it runs already.
+    Install {
+        /// Token of the slot.
+        token: u64,
+        /// From here on it is not started any more, only followed.
+        not_after: Option<DateTime<Utc>>,
+    },
+    /// Reboot the machine.
+    Reboot {
+        /// From here on it is not done any more.
+        not_after: Option<DateTime<Utc>>,
+    },
+    /// Ask whether the machine is well.
+    Health,
+}

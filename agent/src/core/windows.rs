@@ -1,0 +1,270 @@
+//! Which run is due when: windows, their tasks for this node, splay, catch-up, and what was lost.
+
+use std::hash::Hasher;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use patchflock_api::ids::{NodeId, RunId};
+use patchflock_api::run::{Operation, RebootChoice, RunSpec, Trigger};
+use patchflock_api::status::NextRun;
+use patchflock_baselines::schedule::Occurrence;
+use patchflock_baselines::window::{CatchUp, NodeFacts, RebootOption, TaskAction};
+
+use super::event::{Policy, Window};
+
+/// Name of the fleet in run ids: a machine alone is a fleet of its own.
+const ALONE: &str = "";
+/// Firings looked at of one window while it was away: the last ones tell enough.
+const MISSED_CAP: usize = 3;
+
+/// What the windows say now.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// Runs that may start now, in the order of their firing and priority. Those that have ended are among them.
+    pub(super) open: Vec<RunSpec>,
+    /// Runs of firings that are open, or were just now, and that cannot start any more or never can, with the reason.
+    pub(super) lost: Vec<(RunSpec, String)>,
+}
+
+/// A task of a window that is this node's.
+struct Mine {
+    task: String,
+    /// What to do, or why it is not done.
+    what: Result<(Operation, RebootChoice), String>,
+}
+
+/// The tasks that are this node's, by priority.
+fn mine(window: &Window, policy: &Policy, node: &NodeId) -> Vec<Mine> {
+    let facts =
+        NodeFacts { node_id: node.to_string(), hostname: policy.hostname.clone(), tags: policy.tags.clone() };
+    let tasks = window.window.tasks_for(&facts).into_iter();
+    tasks
+        .map(|found| {
+            let what = match (found.not_run, &found.task.action) {
+                (Some(why), _) => Err(why),
+                (None, TaskAction::Scan) => Ok((Operation::Scan, RebootChoice::Never)),
+                (None, TaskAction::Install { reboot_option: RebootOption::RebootIfNeeded }) => {
+                    Ok((Operation::Install, RebootChoice::IfNeeded))
+                }
+                (None, TaskAction::Install { reboot_option: RebootOption::NoReboot }) => {
+                    Ok((Operation::Install, RebootChoice::Never))
+                }
+                (None, _) => Err("this kind of task is not carried out by this version".to_owned()),
+            };
+            Mine { task: found.task.name.clone(), what }
+        })
+        .collect()
+}
+
+fn spec(window: &Window, firing: &Occurrence, mine: &Mine) -> RunSpec {
+    let (operation, reboot) = mine.what.clone().unwrap_or((Operation::Scan, RebootChoice::Never));
+    RunSpec {
+        id: RunId::of_window(ALONE, &window.window.name, firing.start, &mine.task),
+        operation,
+        reboot,
+        dry_run: false,
+        trigger: Trigger::Window {
+            window: window.window.name.clone(),
+            version: window.version,
+            task: mine.task.clone(),
+            start: firing.start,
+            cutoff: firing.cutoff,
+            end: firing.end,
+        },
+        order: None,
+    }
+}
+
+/// When this node starts its part of a firing: a fixed share of the splay, the same after every restart.
+fn start_of(window: &Window, node: &NodeId, firing: &Occurrence) -> DateTime<Utc> {
+    let splay = i64::from(window.window.splay_minutes) * 60;
+    if splay == 0 {
+        return firing.start;
+    }
+    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    hash.write(node.as_str().as_bytes());
+    hash.write(window.window.name.as_bytes());
+    hash.write(&firing.start.timestamp().to_le_bytes());
+    let share = i64::try_from(hash.finish() % u64::try_from(splay).unwrap_or(1)).unwrap_or(0);
+    firing.start + TimeDelta::seconds(share)
+}
+
+/// FNV-1a: spread is all that is needed, and it must never change with the compiler.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        // The low bits of FNV are its worst.
+        self.0 ^ (self.0 >> 32)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// Firings in force that have started and not ended, the newest last.
+fn under_way(window: &Window, now: DateTime<Utc>) -> Vec<Occurrence> {
+    let started = window.window.occurrences(now).take_while(|o| o.start <= now);
+    started.filter(|o| o.frozen.is_none() && in_force(window, o.start)).collect()
+}
+
+fn in_force(window: &Window, at: DateTime<Utc>) -> bool {
+    window.expires.is_none_or(|expires| at < expires)
+}
+
+/// What may start now.
+pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: DateTime<Utc>) -> Due {
+    let mut due = Due::default();
+    for window in policy.windows.iter().filter(|w| in_force(w, now)) {
+        let mut firings = under_way(window, now);
+        // Where firings overlap the newest counts: all nodes then name the same run.
+        let Some(newest) = firings.pop() else { continue };
+        let tasks = mine(window, policy, node);
+        for older in &firings {
+            for task in &tasks {
+                due.lost.push((
+                    spec(window, older, task),
+                    "the window opened again before it could start".to_owned(),
+                ));
+            }
+        }
+        let starts = start_of(window, node, &newest);
+        if now < starts {
+            continue;
+        }
+        for task in &tasks {
+            let spec = spec(window, &newest, task);
+            match &task.what {
+                Err(why) => due.lost.push((spec, why.clone())),
+                Ok(_) if now >= newest.cutoff => {
+                    due.lost.push((spec, "the cutoff passed before it could start".to_owned()));
+                }
+                Ok(_) if window.window.catch_up == CatchUp::Never && starts < back_at => {
+                    due.lost.push((
+                        spec,
+                        "this machine or its agent was not running when the window opened (catch_up: never)"
+                            .to_owned(),
+                    ));
+                }
+                Ok(_) => due.open.push(spec),
+            }
+        }
+    }
+    due.open.sort_by_key(|s| match &s.trigger {
+        Trigger::Window { start, .. } => *start,
+        _ => now,
+    });
+    due
+}
+
+/// Firings that opened and closed while this node was away, of each window the last ones: their runs do not happen, but
+/// for scans that may catch up, which [`catching_up`] names.
+pub(super) fn missed(
+    policy: &Policy,
+    node: &NodeId,
+    awake_until: DateTime<Utc>,
+    back_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Vec<(RunSpec, String)> {
+    let mut found = Vec::new();
+    for window in &policy.windows {
+        for firing in closed_meanwhile(window, awake_until, back_at.min(now)) {
+            for task in mine(window, policy, node) {
+                if !scans_later(window, &task) {
+                    let why = format!(
+                        "this machine or its agent was not running while the window was open ({} to {})",
+                        firing.start.format("%F %R"),
+                        firing.end.format("%F %R UTC")
+                    );
+                    found.push((spec(window, &firing, &task), why));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Scans of the last firing that was missed, where the window wants them made up for.
+pub(super) fn catching_up(
+    policy: &Policy,
+    node: &NodeId,
+    awake_until: DateTime<Utc>,
+    back_at: DateTime<Utc>,
+) -> Vec<RunSpec> {
+    let mut found = Vec::new();
+    for window in policy.windows.iter().filter(|w| w.window.catch_up == CatchUp::ScanLater) {
+        if let Some(firing) = closed_meanwhile(window, awake_until, back_at).last() {
+            let tasks = mine(window, policy, node);
+            found.extend(tasks.iter().filter(|t| scans_later(window, t)).map(|t| spec(window, firing, t)));
+        }
+    }
+    found
+}
+
+fn scans_later(window: &Window, task: &Mine) -> bool {
+    window.window.catch_up == CatchUp::ScanLater && matches!(task.what, Ok((Operation::Scan, _)))
+}
+
+/// The last firings whose cutoff passed after `from` and before `until`.
+fn closed_meanwhile(window: &Window, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Occurrence> {
+    // A machine that was off for years does not go through all of them.
+    let from = from.max(until - TimeDelta::days(62));
+    let mut last: Vec<Occurrence> = Vec::new();
+    for firing in window.window.occurrences(from).take_while(|o| o.cutoff < until) {
+        if firing.cutoff > from && firing.frozen.is_none() && in_force(window, firing.start) {
+            if last.len() == MISSED_CAP {
+                last.remove(0);
+            }
+            last.push(firing);
+        }
+    }
+    last
+}
+
+/// Both are firings of one window, and the second one finds the first still at work (reference 6.11).
+pub(super) fn overlaps(active: &RunSpec, other: &RunSpec) -> bool {
+    match (&active.trigger, &other.trigger) {
+        (Trigger::Window { window: a, start: s, .. }, Trigger::Window { window: b, start: t, .. }) => {
+            a == b && s < t
+        }
+        _ => false,
+    }
+}
+
+/// The next instant at which a window changes what is due: a start, or a cutoff that has to be accounted for.
+pub(super) fn next_instant(policy: &Policy, node: &NodeId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let of_window = |window: &Window| {
+        let mut instants = Vec::new();
+        for firing in window.window.occurrences(now).filter(|o| o.frozen.is_none()).take(3) {
+            instants.extend([start_of(window, node, &firing), firing.cutoff]);
+        }
+        instants.into_iter().filter(|at| *at > now).min()
+    };
+    policy.windows.iter().filter_map(of_window).min()
+}
+
+/// Coming runs of this node: the next of each task, soonest first.
+pub(super) fn coming(policy: &Policy, node: &NodeId, now: DateTime<Utc>) -> Vec<NextRun> {
+    let mut runs = Vec::new();
+    for window in &policy.windows {
+        let next = window.window.occurrences(now).find(|o| o.start > now && o.frozen.is_none());
+        let Some(firing) = next.filter(|o| in_force(window, o.start)) else { continue };
+        for task in mine(window, policy, node) {
+            if let Ok((operation, _)) = task.what {
+                runs.push(NextRun {
+                    window: window.window.name.clone(),
+                    task: task.task,
+                    operation,
+                    at: start_of(window, node, &firing),
+                });
+            }
+        }
+    }
+    runs.sort_by(|a, b| (a.at, &a.window, &a.task).cmp(&(b.at, &b.window, &b.task)));
+    runs
+}
+
+#[cfg(test)]
+mod tests;
