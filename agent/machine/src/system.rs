@@ -32,9 +32,12 @@ pub enum SystemError {
     /// It could not be found out what it is.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// No package manager of it is supported, or a baseline asks for what its package manager cannot do.
+    /// No package manager of it is supported.
     #[error("{0}")]
     Unsupported(String),
+    /// A baseline names a source that cannot be used.
+    #[error(transparent)]
+    Source(#[from] PmError),
 }
 
 impl System {
@@ -57,17 +60,19 @@ impl System {
     /// The same machine, with the alternative sources of a baseline in the place of its own (reference 2.5).
     ///
     /// # Errors
-    /// A baseline that names some: no adapter takes them yet, and passing over them in silence would install from
-    /// elsewhere than asked.
-    pub fn for_baseline(self, baseline: &Baseline) -> Result<Self, SystemError> {
-        match baseline.sources.first() {
-            None => Ok(self),
-            Some(source) => Err(SystemError::Unsupported(format!(
-                "baseline {} names the alternative source {}; patches come only from the repositories that this \
-                 machine is configured with: remove `sources` from the baseline, or configure the repository",
-                baseline.name, source.name
-            ))),
+    /// A source that cannot be used.
+    pub fn for_baseline(mut self, baseline: &Baseline) -> Result<Self, SystemError> {
+        let sources = &baseline.sources;
+        if sources.is_empty() {
+            return Ok(self);
         }
+        let (root, product) = (self.root.clone(), &self.facts.product);
+        self.pm = match host::package_manager_for(self.facts.operating_system, &root) {
+            NativeTool::Apt => Box::new(Apt::new(root).with_sources(sources, product)?),
+            NativeTool::Dnf => Box::new(Dnf::new(root).with_sources(sources, product)?),
+            NativeTool::Unsupported { reason } => return Err(SystemError::Unsupported(reason)),
+        };
+        Ok(self)
     }
 
     /// Scans it.

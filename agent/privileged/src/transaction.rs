@@ -134,6 +134,7 @@ fn patiently(mut take: impl FnMut() -> Result<std::fs::File, LockError>) -> Resu
 
 fn carry_out(desk: &Desk, order: &Order, progress: &mut Progress<'_>) -> Result<Installed, Trouble> {
     let _machine = patiently(|| lock::take(&desk.root))?;
+    desk.in_time(order.not_after)?;
     let kept = &order.kept;
     let system = desk.open()?.for_baseline(&kept.baseline).map_err(|e| failed(e.to_string()))?;
     let mut record = Record {

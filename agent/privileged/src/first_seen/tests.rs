@@ -3,7 +3,7 @@
 use patchflock_machine::pm::fake::{ARCH, Fake, SOURCE};
 
 use super::*;
-use crate::bench::{Bench, baseline, items};
+use crate::bench::{Bench, default, items};
 
 fn day(n: u32) -> String {
     format!("2026-11-{n:02}T00:00:00Z")
@@ -23,7 +23,7 @@ fn ledger(bench: &Bench) -> Vec<Line> {
 #[test]
 fn a_version_is_approved_after_its_delay_although_the_index_is_signed_anew_every_day() {
     let bench = Bench::new(Fake::new().installed("jq", "1").offers("jq", "2", &[]));
-    bench.apply(&baseline("week", 7)).unwrap();
+    bench.apply(&default("week", 7)).unwrap();
     for on in 1..=7 {
         assert!(planned(&bench, on).is_empty(), "day {on}");
     }
@@ -88,7 +88,7 @@ fn a_source_is_what_it_calls_itself_and_never_an_address() {
 #[test]
 fn what_is_damaged_in_the_ledger_costs_time_and_nothing_else() {
     let bench = Bench::new(Fake::new().installed("jq", "1").offers("jq", "2", &[]));
-    bench.apply(&baseline("week", 7)).unwrap();
+    bench.apply(&default("week", 7)).unwrap();
     planned(&bench, 1);
     let whole = std::fs::read(bench.path(LEDGER)).unwrap();
     std::fs::write(bench.path(LEDGER), &whole[..whole.len() - 9]).unwrap();
