@@ -13,7 +13,7 @@ use patchflock_baselines::plan::{self, Plan, Target};
 use crate::host::{self, HostError, HostFacts, NativeTool};
 use crate::pm::apt::Apt;
 use crate::pm::dnf::Dnf;
-use crate::pm::{OnProgress, PackageManager, PmError, Progress};
+use crate::pm::{OnProgress, Outcome, OutcomeKind, PackageManager, PmError, Progress};
 use crate::root::Root;
 
 /// A machine that can be scanned.
@@ -118,6 +118,28 @@ impl System {
         };
         let Judged { baseline, inventory, evaluation, .. } = judged;
         plan::resolve(baseline, inventory, evaluation, targets, simulate)
+    }
+}
+
+impl System {
+    /// What became of each item of a plan, by the package database alone; `why` is said of those that are not as planned.
+    pub fn became(&self, plan: &Plan, why: &str) -> Result<Vec<Outcome>, PmError> {
+        let scan = self.pm.scan()?;
+        let outcomes = plan.items.iter().map(|item| {
+            let mut found = scan.installed.iter().filter(|p| p.name == item.name && p.arch == item.arch);
+            let first = found.clone().next();
+            // Several versions of one package may be installed (kernels): the wanted one counts.
+            let result = match (found.find(|p| p.version == item.to), first) {
+                (Some(p), _) if !p.broken => OutcomeKind::Installed,
+                (Some(_), _) => OutcomeKind::Failed { why: format!("not configured completely: {why}") },
+                (None, Some(p)) => OutcomeKind::Failed { why: format!("still at {}: {why}", p.version) },
+                (None, None) => OutcomeKind::Failed { why: format!("not installed: {why}") },
+            };
+            let target =
+                Target { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() };
+            Outcome { target, from: item.from.clone(), result }
+        });
+        Ok(outcomes.collect())
     }
 }
 

@@ -6,7 +6,6 @@
 //! ledger. So the agent, which will talk to a network, can ask for work but not say what the work is.
 
 mod documents;
-mod first_seen;
 mod health;
 mod hooks;
 mod install;

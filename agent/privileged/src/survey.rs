@@ -9,7 +9,7 @@ use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::Plan;
 use patchflock_machine::system::{self, System};
-use patchflock_machine::{host, lock, record};
+use patchflock_machine::{first_seen, host, lock, record};
 use serde::Serialize;
 
 use crate::orders::{self, Meaning};
@@ -17,7 +17,7 @@ use crate::plans::{self, Kept};
 use crate::policy::{self, Effective};
 use crate::serve::{Caller, calm};
 use crate::trouble::{failed, of_lock, of_pm, words};
-use crate::{Desk, Say, first_seen, health};
+use crate::{Desk, Say, health};
 
 /// The newest survey, for readers.
 pub(crate) const SURVEY: &str = "/var/lib/patchflock/survey.json";
@@ -78,7 +78,9 @@ pub(crate) fn look(
     say("scanning");
     let mut inventory = ready.system.inventory(now).map_err(of_pm)?;
     inventory.node.patch_group = ready.config.patch_group().map(str::to_owned);
-    first_seen::date(desk, &mut inventory, keep)?;
+    let warnings = first_seen::date(&desk.root, &mut inventory, keep)
+        .map_err(|e| failed(format!("{e}; without it approval delays cannot be counted")))?;
+    warnings.iter().for_each(|w| crate::serve::journal(&format!("warning: {w}")));
     let Some(baseline) = &ready.effective.baseline else {
         let plan = Plan::default();
         return Ok(Seen { inventory, evaluation: None, compliance: None, plan, without_match: Vec::new() });
@@ -215,5 +217,7 @@ fn sweep(desk: &Desk) {
     }
 }
 
+#[cfg(test)]
+mod dates;
 #[cfg(test)]
 mod tests;

@@ -12,11 +12,10 @@ use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::{Installed, Trouble};
-use patchflock_baselines::plan::{Plan, Target};
 use patchflock_machine::exec::{Command, ExecError};
 use patchflock_machine::lines;
 use patchflock_machine::lock::{self, LockError};
-use patchflock_machine::pm::{InstallReport, Outcome, OutcomeKind, PmError};
+use patchflock_machine::pm::{InstallReport, OutcomeKind, PmError};
 use patchflock_machine::record::{self, Phase, Record};
 use patchflock_machine::root::Root;
 use patchflock_machine::system::System;
@@ -246,32 +245,11 @@ fn stuck(
     }
     progress.tell("the stuck child has ended; looking at what became of the packages");
     let log = why.clone();
-    judged(system, &record.plan, &why).map(|outcomes| InstallReport {
+    system.became(&record.plan, &why).map_err(of_install).map(|outcomes| InstallReport {
         outcomes,
         kept_conffiles: Vec::new(),
         log,
     })
-}
-
-/// What became of each item of a plan.
-fn judged(system: &System, plan: &Plan, why: &str) -> Result<Vec<Outcome>, Trouble> {
-    let scan = system.pm.scan().map_err(of_install)?;
-    let outcomes = plan.items.iter().map(|item| {
-        let here =
-            |p: &&patchflock_baselines::inventory::Installed| p.name == item.name && p.arch == item.arch;
-        // Several versions of one package may be installed (kernels): the wanted one counts.
-        let found = scan.installed.iter().filter(here);
-        let wanted = found.clone().find(|p| p.version == item.to);
-        let result = match (wanted.or_else(|| found.clone().next()), wanted) {
-            (_, Some(p)) if !p.broken => OutcomeKind::Installed,
-            (_, Some(_)) => OutcomeKind::Failed { why: format!("not configured completely: {why}") },
-            (Some(p), None) => OutcomeKind::Failed { why: format!("still at {}: {why}", p.version) },
-            (None, None) => OutcomeKind::Failed { why: format!("not installed: {why}") },
-        };
-        let target = Target { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() };
-        Outcome { target, from: item.from.clone(), result }
-    });
-    Ok(outcomes.collect())
 }
 
 /// What the guard tells those who follow: each a line of JSON text. Losing one harms nobody.
