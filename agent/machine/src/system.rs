@@ -119,9 +119,7 @@ impl System {
         let Judged { baseline, inventory, evaluation, .. } = judged;
         plan::resolve(baseline, inventory, evaluation, targets, simulate)
     }
-}
 
-impl System {
     /// What became of each item of a plan, by the package database alone; `why` is said of those that are not as planned.
     pub fn became(&self, plan: &Plan, why: &str) -> Result<Vec<Outcome>, PmError> {
         let scan = self.pm.scan()?;

@@ -1,6 +1,6 @@
 //! Looking at the machine, and planning for a run.
 
-use patchflock_api::config::Config;
+use patchflock_api::config::{Config, ForeignUpdaters};
 use patchflock_api::ids::{OrderId, RunId};
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::{Choice, ComplianceSummary, Survey, Trouble};
@@ -8,6 +8,7 @@ use patchflock_baselines::approval::Evaluation;
 use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::Plan;
+use patchflock_machine::host::updaters;
 use patchflock_machine::system::{self, System};
 use patchflock_machine::{first_seen, host, lock, record};
 use serde::Serialize;
@@ -103,7 +104,12 @@ pub(crate) fn look(
 pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<Answer, Trouble> {
     let _lock = lock::take(&desk.root).map_err(of_lock)?;
     let ready = ready(desk, ask.order.as_ref())?;
-    let repaired = if ask.dry_run { None } else { repair(desk, &ready.system)? };
+    let repaired = if ask.dry_run {
+        None
+    } else {
+        quiet(desk, caller, &ready.config);
+        repair(desk, &ready.system)?
+    };
     let mut refresh_failed = Vec::new();
     if ask.refresh {
         caller.say("refreshing repository metadata");
@@ -131,6 +137,24 @@ pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<
         services_to_restart: inventory.services_to_restart,
     };
     Ok(Answer::Surveyed { survey: Box::new(survey), without_match })
+}
+
+/// Puts other updaters to rest, or brings them back, as the configuration says. A failure stops nothing: they are named in
+/// the survey all the same.
+fn quiet(desk: &Desk, caller: &mut Caller<'_>, config: &Config) {
+    let _calm = calm();
+    let done = match config.foreign_updaters {
+        ForeignUpdaters::Mask => updaters::mask(&desk.root).map(drop),
+        ForeignUpdaters::Report => match updaters::masked(&desk.root) {
+            Ok(Some(masked)) => updaters::restore(&desk.root, &masked),
+            other => other.map(drop),
+        },
+    };
+    if let Err(e) = done {
+        let words = format!("warning: other updaters: {e}");
+        crate::serve::journal(&words);
+        caller.say(&words);
+    }
 }
 
 /// Finishes what an interrupted run, ours or another tool's, left half-done.

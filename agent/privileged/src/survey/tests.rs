@@ -123,3 +123,20 @@ fn what_was_kept_for_a_run_of_long_ago_goes() {
         |dir: &str| std::fs::read_dir(bench.path(&format!("/var/lib/patchflock/{dir}"))).unwrap().count();
     assert_eq!((left("plans"), left("txn"), left("runs")), (0, 1, 1), "a transaction without a result stays");
 }
+
+#[test]
+fn what_was_masked_comes_back_when_the_configuration_no_longer_asks_for_it() {
+    let bench = Bench::ready();
+    let record = "/var/lib/patchflock/masked.json";
+    bench.file(record, r#"{"units":[],"offline_update":null}"#, 0o644);
+    bench.file("/etc/patchflock/patchflock.toml", "[agent]\nforeign_updaters = \"mask\"\n", 0o644);
+    bench.survey();
+    assert!(bench.path(record).exists());
+    bench.file("/etc/patchflock/patchflock.toml", "", 0o644);
+    surveyed(&bench, ask(None, true));
+    assert!(bench.path(record).exists(), "a dry run leaves it");
+    bench.survey();
+    assert!(!bench.path(record).exists() || !rustix::process::geteuid().is_root());
+    bench.file(record, "damaged", 0o644);
+    bench.survey();
+}
