@@ -4,6 +4,7 @@
 //! it works. The record is on disk before the first package changes and again when the outcome is known; the result is
 //! the last thing that it writes.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -37,47 +38,46 @@ const MAX_PROGRESS: usize = 5_000;
 /// After this a stop of the unit that no guard obeys is given up. systemd then sends nothing more (`SendSIGKILL=no`).
 const STOP: &str = "TimeoutStopSec=2h";
 
-/// Starts a guard of its own unit; without systemd in a session of its own.
+/// Starts a guard in a unit of its own; without systemd in a session of its own. Half a start would be worse than a late
+/// one, so nothing ends it.
 pub(crate) fn start(root: &Root, run: &RunId, token: u64) -> Result<(), ExecError> {
-    let program = std::env::current_exe()
-        .map_err(|source| ExecError::Spawn { program: "patchflock-priv".into(), source })?;
-    let words =
-        [program.into_os_string(), "transaction".into(), run.as_str().into(), token.to_string().into()];
-    if root.path("/run/systemd/system").is_dir() {
+    let guard = [program()?, "transaction".into(), run.as_str().into(), token.to_string().into()];
+    if !root.path("/run/systemd/system").is_dir() {
+        let command = Command::new(root, "setsid").arg("--fork").args(&guard);
+        return started("setsid", command.env("NEEDRESTART_SUSPEND", "1"));
+    }
+    let in_unit = |kind: &str| {
         let unit = format!("--unit=patchflock-txn-{token}");
+        let kind = format!("Type={kind}");
         let properties =
-            ["Type=exec", "KillMode=process", "SendSIGKILL=no", STOP, "Environment=NEEDRESTART_SUSPEND=1"];
-        let properties = properties.iter().flat_map(|p| ["-p", p]);
-        let out = Command::new(root, "systemd-run")
-            .args([unit.as_str(), "--collect", "--quiet"])
-            .args(properties)
-            .arg("--")
-            .args(&words)
-            .deadline(Duration::from_secs(60))
-            // Half a start would be worse than a late one.
-            .uninterruptible()
-            .run()?;
-        return match out.success() {
-            true => Ok(()),
-            false => {
-                let said = std::io::Error::other(out.stderr_text().trim().to_owned());
-                Err(ExecError::Spawn { program: "systemd-run".into(), source: said })
-            }
-        };
+            [kind.as_str(), "KillMode=process", "SendSIGKILL=no", STOP, "Environment=NEEDRESTART_SUSPEND=1"];
+        let command = Command::new(root, "systemd-run").args(["--collect", "--quiet", &unit]);
+        let command = command.args(properties.iter().flat_map(|p| ["-p", p])).arg("--").args(&guard);
+        started("systemd-run", command.deadline(Duration::from_secs(60)))
+    };
+    match in_unit("exec") {
+        // systemd before 240 does not know it; the other one only tells less.
+        Err(ExecError::Spawn { source, .. }) if source.to_string().contains("Type") => in_unit("simple"),
+        other => other,
     }
-    let out = Command::new(root, "setsid")
-        .arg("--fork")
-        .args(&words)
-        .env("NEEDRESTART_SUSPEND", "1")
-        .uninterruptible()
-        .run()?;
-    match out.success() {
-        true => Ok(()),
-        false => {
-            let said = std::io::Error::other(out.stderr_text().trim().to_owned());
-            Err(ExecError::Spawn { program: "setsid".into(), source: said })
-        }
+}
+
+/// This program, also where the file was replaced by an upgrade meanwhile.
+fn program() -> Result<OsString, ExecError> {
+    let program = std::env::current_exe()
+        .map_err(|source| ExecError::Spawn { program: "patchflock-priv".into(), source })?
+        .into_os_string();
+    let replaced = program.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(OsString::from);
+    Ok(replaced.unwrap_or(program))
+}
+
+fn started(program: &str, command: Command) -> Result<(), ExecError> {
+    let out = command.uninterruptible().run()?;
+    if out.success() {
+        return Ok(());
     }
+    let source = std::io::Error::other(out.stderr_text().trim().to_owned());
+    Err(ExecError::Spawn { program: program.into(), source })
 }
 
 /// Is the guard of one transaction, to its end.
