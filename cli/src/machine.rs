@@ -32,6 +32,7 @@ pub(crate) fn open(args: &MachineArgs, now: DateTime<Utc>) -> Result<System, Fai
         // A machine we do not know is not broken: the operator can say what it is.
         SystemError::Host(e) => Failure::Operator(e.into()),
         SystemError::Unsupported(reason) => Failure::operator(reason),
+        SystemError::Source(e) => e.into(),
     })
 }
 

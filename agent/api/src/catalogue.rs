@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use patchflock_baselines::document::{self, Document};
+use patchflock_baselines::document::{self, Document, Kind};
+use patchflock_baselines::selection::{self, Adopted};
 use patchflock_machine::root::Root;
 use patchflock_machine::{host, lines};
 use serde::{Deserialize, Serialize};
@@ -116,22 +117,38 @@ impl Catalogue {
         String::from_utf8(bytes).map_err(|_| failed("not UTF-8 text".into()))
     }
 
-    /// Every document in force, read.
-    ///
-    /// # Errors
-    /// One of them cannot be read: whoever decides by the rest decides wrong.
-    pub fn documents(&self, root: &Root) -> Result<Vec<(DocumentEntry, Document)>, CatalogueError> {
-        let mut documents = Vec::new();
+    /// What was adopted, as selection sees it. A document that cannot be read here stands without its content, with a
+    /// warning: nothing may be decided as if it were not there.
+    pub fn documents(&self, root: &Root) -> (selection::Catalogue, Vec<String>) {
+        let (mut adopted, mut warnings) = (Vec::new(), Vec::new());
         for entry in self.newest().into_iter().filter(|e| !e.deleted) {
-            let place = path(&entry.kind, &entry.name, entry.version);
-            let text = Self::text(root, entry)?;
-            let parsed = document::parse(&place, text.as_bytes()).map_err(|problems| CatalogueError {
-                place: place.clone(),
-                why: document::render(&text, &problems),
-            })?;
-            documents.extend(parsed.documents.into_iter().map(|d| (entry.clone(), d)));
+            let Some(kind) = Kind::ALL.into_iter().find(|k| k.as_str() == entry.kind) else {
+                warnings.push(format!("{} {}: this version knows no such kind", entry.kind, entry.name));
+                continue;
+            };
+            let document = Self::document(root, entry).map_err(|e| warnings.push(e.to_string())).ok();
+            adopted.push(Adopted {
+                kind,
+                name: entry.name.clone(),
+                version: entry.version,
+                expires: entry.expires,
+                document,
+            });
         }
-        Ok(documents)
+        // A lone machine's catalogue needs no proof.
+        (selection::Catalogue::new(adopted, true), warnings)
+    }
+
+    fn document(root: &Root, entry: &DocumentEntry) -> Result<Document, CatalogueError> {
+        let place = path(&entry.kind, &entry.name, entry.version);
+        let text = Self::text(root, entry)?;
+        let failed = |why: String| CatalogueError { place: place.clone(), why };
+        let parsed = document::parse(&place, text.as_bytes())
+            .map_err(|problems| failed(document::render(&text, &problems)))?;
+        match <[Document; 1]>::try_from(parsed.documents) {
+            Ok([one]) => Ok(one),
+            Err(_) => Err(failed("not one document; apply it again".into())),
+        }
     }
 }
 
@@ -228,7 +245,12 @@ mod tests {
         assert!(Catalogue::text(&root, entry).unwrap_err().why.contains("not the text that was adopted"));
         std::fs::write(root.path(path("PatchBaseline", "a", 1)), "x").unwrap();
         assert_eq!(Catalogue::text(&root, entry).unwrap(), "x");
-        assert!(catalogue.documents(&root).is_err(), "x is no document");
+        let (seen, warnings) = catalogue.documents(&root);
+        assert_eq!(warnings.len(), 1, "x is no document");
+        assert!(
+            seen.get(Kind::PatchBaseline, "a").unwrap().document.is_none(),
+            "and it is there all the same"
+        );
         assert!(catalogue.entry("PatchBaseline", "a", Some(2)).is_none());
     }
 }

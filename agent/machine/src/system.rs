@@ -13,7 +13,7 @@ use patchflock_baselines::plan::{self, Plan, Target};
 use crate::host::{self, HostError, HostFacts, NativeTool};
 use crate::pm::apt::Apt;
 use crate::pm::dnf::Dnf;
-use crate::pm::{OnProgress, PackageManager, PmError, Progress};
+use crate::pm::{OnProgress, Outcome, OutcomeKind, PackageManager, PmError, Progress};
 use crate::root::Root;
 
 /// A machine that can be scanned.
@@ -32,9 +32,12 @@ pub enum SystemError {
     /// It could not be found out what it is.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// No package manager of it is supported, or a baseline asks for what its package manager cannot do.
+    /// No package manager of it is supported.
     #[error("{0}")]
     Unsupported(String),
+    /// A baseline names a source that cannot be used.
+    #[error(transparent)]
+    Source(#[from] PmError),
 }
 
 impl System {
@@ -57,17 +60,19 @@ impl System {
     /// The same machine, with the alternative sources of a baseline in the place of its own (reference 2.5).
     ///
     /// # Errors
-    /// A baseline that names some: no adapter takes them yet, and passing over them in silence would install from
-    /// elsewhere than asked.
-    pub fn for_baseline(self, baseline: &Baseline) -> Result<Self, SystemError> {
-        match baseline.sources.first() {
-            None => Ok(self),
-            Some(source) => Err(SystemError::Unsupported(format!(
-                "baseline {} names the alternative source {}; patches come only from the repositories that this \
-                 machine is configured with: remove `sources` from the baseline, or configure the repository",
-                baseline.name, source.name
-            ))),
+    /// A source that cannot be used.
+    pub fn for_baseline(mut self, baseline: &Baseline) -> Result<Self, SystemError> {
+        let sources = &baseline.sources;
+        if sources.is_empty() {
+            return Ok(self);
         }
+        let (root, product) = (self.root.clone(), &self.facts.product);
+        self.pm = match host::package_manager_for(self.facts.operating_system, &root) {
+            NativeTool::Apt => Box::new(Apt::new(root).with_sources(sources, product)?),
+            NativeTool::Dnf => Box::new(Dnf::new(root).with_sources(sources, product)?),
+            NativeTool::Unsupported { reason } => return Err(SystemError::Unsupported(reason)),
+        };
+        Ok(self)
     }
 
     /// Scans it.
@@ -113,6 +118,26 @@ impl System {
         };
         let Judged { baseline, inventory, evaluation, .. } = judged;
         plan::resolve(baseline, inventory, evaluation, targets, simulate)
+    }
+
+    /// What became of each item of a plan, by the package database alone; `why` is said of those that are not as planned.
+    pub fn became(&self, plan: &Plan, why: &str) -> Result<Vec<Outcome>, PmError> {
+        let scan = self.pm.scan()?;
+        let outcomes = plan.items.iter().map(|item| {
+            let mut found = scan.installed.iter().filter(|p| p.name == item.name && p.arch == item.arch);
+            let first = found.clone().next();
+            // Several versions of one package may be installed (kernels): the wanted one counts.
+            let result = match (found.find(|p| p.version == item.to), first) {
+                (Some(p), _) if !p.broken => OutcomeKind::Installed,
+                (Some(_), _) => OutcomeKind::Failed { why: format!("not configured completely: {why}") },
+                (None, Some(p)) => OutcomeKind::Failed { why: format!("still at {}: {why}", p.version) },
+                (None, None) => OutcomeKind::Failed { why: format!("not installed: {why}") },
+            };
+            let target =
+                Target { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() };
+            Outcome { target, from: item.from.clone(), result }
+        });
+        Ok(outcomes.collect())
     }
 }
 

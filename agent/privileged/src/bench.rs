@@ -31,6 +31,12 @@ pub(crate) fn baseline(name: &str, days: u32) -> String {
     )
 }
 
+/// The same, and it is the one that nodes without another get.
+pub(crate) fn default(name: &str, days: u32) -> String {
+    let defaults = format!("---\nkind: DefaultBaselines\nname: defaults\nspec: {{baselines: [{name}]}}\n");
+    baseline(name, days) + &defaults
+}
+
 /// What installing does instead of what the fake does.
 pub(crate) type Install = dyn Fn(&Plan) -> Option<Result<InstallReport, PmError>> + Send + Sync;
 
@@ -147,7 +153,7 @@ impl Bench {
     /// One package with one update, and a baseline that takes it.
     pub(crate) fn ready() -> Self {
         let bench = Self::new(Fake::new().installed("jq", "1").offers("jq", "2", &[]));
-        bench.apply(&baseline("all", 0)).unwrap();
+        bench.apply(&default("all", 0)).unwrap();
         bench
     }
 
@@ -216,7 +222,7 @@ impl Bench {
     }
 
     pub(crate) fn install(&self, token: u64) -> Result<Answer, Trouble> {
-        self.ask(Request::Install { run: run(), token })
+        self.ask(Request::Install { run: run(), token, not_after: None })
     }
 
     /// Version of an installed package.

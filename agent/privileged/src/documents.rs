@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use patchflock_api::catalogue::{self, Catalogue, CatalogueError, LogLine};
 use patchflock_api::document::{Applied, Change, DocumentEntry};
 use patchflock_api::privileged::Answer;
@@ -22,7 +23,7 @@ pub(crate) fn apply(desk: &Desk, by: &str, text: &str, dry_run: bool) -> Result<
     let _lock = if dry_run { None } else { Some(locked(desk)?) };
     let catalogue = load(desk)?;
     let mut applied = Vec::new();
-    for (document, text) in &documents {
+    for (document, expires, text) in &documents {
         let (kind, name) = (document.kind().as_str(), document.name());
         if !catalogue::is_name(name) {
             return Err(failed(format!("{kind} {name:?}: this cannot be the name of a document")));
@@ -46,7 +47,7 @@ pub(crate) fn apply(desk: &Desk, by: &str, text: &str, dry_run: bool) -> Result<
             sha256,
             adopted_at: desk.now(),
             by: by.to_owned(),
-            expires: expires(document),
+            expires: *expires,
             deleted: false,
         };
         let diff = old_text.map_or_else(String::new, |old_text| diff(&old_text, text, old, &entry));
@@ -54,7 +55,7 @@ pub(crate) fn apply(desk: &Desk, by: &str, text: &str, dry_run: bool) -> Result<
     }
     if !dry_run {
         // The texts first: the log says that they are there.
-        for ((_, text), done) in documents.iter().zip(&applied) {
+        for ((_, _, text), done) in documents.iter().zip(&applied) {
             let DocumentEntry { kind, name, version, .. } = &done.entry;
             if done.change != Change::Unchanged {
                 let path = catalogue::path(kind, name, *version);
@@ -92,11 +93,6 @@ pub(crate) fn delete(desk: &Desk, by: &str, kind: &str, name: &str) -> Result<An
     Ok(Answer::Applied { applied })
 }
 
-/// From when on a document has no effect. The one place for it: the documents that we know cannot say so yet.
-fn expires(_document: &Document) -> Option<chrono::DateTime<chrono::Utc>> {
-    None
-}
-
 fn next(old: Option<&DocumentEntry>) -> Result<u64, Trouble> {
     let last = old.map_or(0, |e| e.version);
     last.checked_add(1).ok_or_else(|| failed("no version after this one can be numbered"))
@@ -131,35 +127,42 @@ fn adopt(desk: &Desk, catalogue: &Catalogue, applied: &[Applied]) -> Result<(), 
         .map_err(|e| failed(format!("writing {}: {e}; nothing was adopted", catalogue::LOG)))
 }
 
+/// A document, when it expires, and its own source text.
+type Piece = (Document, Option<DateTime<Utc>>, String);
+
 /// Each document with its own source text.
-fn separate(text: &str) -> Result<Vec<(Document, String)>, Trouble> {
-    let problems = |problems: Vec<_>| failed(document::render(text, &problems).trim_end().to_owned());
-    let parsed = document::parse("document", text.as_bytes()).map_err(problems)?;
-    if let [_] = parsed.documents.as_slice() {
-        return Ok(parsed.documents.into_iter().map(|d| (d, text.to_owned())).collect());
+fn separate(text: &str) -> Result<Vec<Piece>, Trouble> {
+    let read = |text: &str| {
+        document::parse("document", text.as_bytes())
+            .map_err(|problems| failed(document::render(text, &problems).trim_end().to_owned()))
+    };
+    let pieces = |parsed: document::Parsed, text: &str| -> Vec<Piece> {
+        let dated = parsed.documents.into_iter().zip(parsed.expires);
+        dated.map(|(document, expires)| (document, expires, text.to_owned())).collect()
+    };
+    let whole = pieces(read(text)?, text);
+    if let [_] = whole.as_slice() {
+        return Ok(whole);
     }
     // YAML allows `---` at the beginning of a line between documents and nowhere else.
-    let mut pieces = vec![String::new()];
+    let mut texts = vec![String::new()];
     for line in text.split_inclusive('\n') {
         if line.trim_end() == "---" || line.starts_with("--- ") {
-            pieces.push(String::new());
+            texts.push(String::new());
         }
         if line.trim_end() != "---"
-            && let Some(piece) = pieces.last_mut()
+            && let Some(text) = texts.last_mut()
         {
-            piece.push_str(line);
+            text.push_str(line);
         }
     }
-    let says =
-        |piece: &String| piece.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
+    let says = |text: &String| text.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
     let mut found = Vec::new();
-    for piece in pieces.into_iter().filter(says) {
-        let alone = document::parse("document", piece.as_bytes()).map_err(problems)?;
-        found.extend(alone.documents.into_iter().map(|d| (d, piece.clone())));
+    for text in texts.iter().filter(|text| says(text)) {
+        found.extend(pieces(read(text)?, text));
     }
-    let same = found.len() == parsed.documents.len()
-        && found.iter().zip(&parsed.documents).all(|((one, _), other)| one == other);
-    if same {
+    let same = |(one, at, _): &Piece, (other, until, _): &Piece| one == other && at == until;
+    if found.len() == whole.len() && found.iter().zip(&whole).all(|(a, b)| same(a, b)) {
         Ok(found)
     } else {
         Err(failed("the documents of this text cannot be told apart: apply each from a file of its own"))

@@ -6,6 +6,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::{Choice, Trouble, TroubleKind};
@@ -32,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) kept: Kept,
     /// Who is behind the run, for the record.
     pub(crate) started_by: String,
+    /// From here on it is not started any more.
+    pub(crate) not_after: Option<DateTime<Utc>>,
 }
 
 /// How a transaction ended.
@@ -65,6 +68,7 @@ pub(crate) fn install(
     caller: &mut Caller<'_>,
     run: &RunId,
     token: u64,
+    not_after: Option<DateTime<Utc>>,
 ) -> Result<Answer, Trouble> {
     let newest: u64 = desk.read(NEWEST)?.unwrap_or(0);
     if token < newest {
@@ -73,7 +77,7 @@ pub(crate) fn install(
         )));
     }
     if !begun(desk, run, token)? {
-        begin(desk, caller, run, token, newest)?;
+        begin(desk, caller, run, (token, newest), not_after)?;
     }
     follow(desk, caller, run, token)
 }
@@ -93,11 +97,18 @@ fn repeatable(trouble: &Trouble) -> bool {
 }
 
 /// Checks that the plan still follows from the policy, and starts the guard.
-fn begin(desk: &Desk, caller: &mut Caller<'_>, run: &RunId, token: u64, newest: u64) -> Result<(), Trouble> {
+fn begin(
+    desk: &Desk,
+    caller: &mut Caller<'_>,
+    run: &RunId,
+    (token, newest): (u64, u64),
+    not_after: Option<DateTime<Utc>>,
+) -> Result<(), Trouble> {
     let machine = lock::take(&desk.root).map_err(of_lock)?;
     if begun(desk, run, token)? {
         return Ok(());
     }
+    desk.in_time(not_after)?;
     let mut kept = plans::get(desk, run)?;
     caller.say("checking the plan");
     let ready = survey::ready(desk, kept.order.as_ref())?;
@@ -133,7 +144,7 @@ fn begin(desk: &Desk, caller: &mut Caller<'_>, run: &RunId, token: u64, newest: 
         let old = file(token, name);
         host::records::remove(&desk.root, &old).map_err(|e| failed(format!("removing {old}: {e}")))?;
     }
-    desk.write(&file(token, "order.json"), &Order { token, kept, started_by: by })?;
+    desk.write(&file(token, "order.json"), &Order { token, kept, started_by: by, not_after })?;
     // The guard takes it next.
     drop(machine);
     caller.say("starting the transaction");

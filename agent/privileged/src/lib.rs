@@ -6,7 +6,6 @@
 //! ledger. So the agent, which will talk to a network, can ask for work but not say what the work is.
 
 mod documents;
-mod first_seen;
 mod health;
 mod hooks;
 mod install;
@@ -91,6 +90,17 @@ impl Desk {
         (self.clock)()
     }
 
+    /// Nothing starts from this instant on.
+    fn in_time(&self, not_after: Option<DateTime<Utc>>) -> Result<(), Trouble> {
+        match not_after.filter(|end| self.now() >= *end) {
+            None => Ok(()),
+            Some(end) => {
+                let end = end.format("%Y-%m-%d %H:%M:%S UTC");
+                Err(trouble::failed(format!("too late: it was to start before {end}; nothing was done")))
+            }
+        }
+    }
+
     fn open(&self) -> Result<System, Trouble> {
         (self.open)(&self.root, self.now()).map_err(|e| trouble::failed(e.to_string()))
     }
@@ -134,10 +144,10 @@ pub(crate) fn carry_out(desk: &Desk, caller: &mut Caller<'_>, request: Request) 
             survey::survey(desk, caller, &ask)
         }
         Request::Fetch { run } => install::fetch(desk, caller, &run),
-        Request::Install { run, token } => install::install(desk, caller, &run, token),
+        Request::Install { run, token, not_after } => install::install(desk, caller, &run, token, not_after),
         Request::Hook { run, point } => hooks::run(desk, caller, &run, point),
         Request::Health { run } => health::look(desk, caller, &run),
-        Request::Reboot { run } => reboot::reboot(desk, caller, &run),
+        Request::Reboot { run, not_after } => reboot::reboot(desk, caller, &run, not_after),
     }
 }
 

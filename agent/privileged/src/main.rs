@@ -1,5 +1,6 @@
 //! `patchflock-priv`: see the library. Without arguments it serves the connection that is its standard input;
-//! `transaction RUN TOKEN` is the guard of a transaction.
+//! `transaction RUN TOKEN` is the guard of a transaction, and
+//! `restore-updaters` brings back what was masked, before the package is removed.
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use patchflock_api::ids::RunId;
+use patchflock_machine::host::updaters;
 use patchflock_priv::{Desk, serve, transaction};
 
 fn main() -> ExitCode {
@@ -44,6 +46,11 @@ fn run() -> anyhow::Result<()> {
             let token: u64 = token.parse().with_context(|| format!("{token} is not a token"))?;
             transaction::guard(&desk, &run, token).map_err(|trouble| anyhow::anyhow!(trouble.why))
         }
-        _ => anyhow::bail!("usage: patchflock-priv [transaction RUN TOKEN]"),
+        // For the removal of the package: what was masked comes back.
+        ["restore-updaters"] => match updaters::masked(&desk.root)? {
+            Some(masked) => Ok(updaters::restore(&desk.root, &masked)?),
+            None => Ok(()),
+        },
+        _ => anyhow::bail!("usage: patchflock-priv [transaction RUN TOKEN | restore-updaters]"),
     }
 }

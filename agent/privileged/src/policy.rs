@@ -1,16 +1,15 @@
-//! Which baseline is in effect here. Everything that knows the kinds of documents for it is in this file.
+//! Which baseline is in effect here. Everything that chooses is in this file.
 
 use patchflock_api::catalogue::Catalogue;
 use patchflock_api::config::Config;
 use patchflock_api::run::{Choice, Trouble};
 use patchflock_baselines::baseline::Baseline;
-use patchflock_baselines::document::Document;
 use patchflock_baselines::os::OperatingSystem;
-use patchflock_baselines::predefined;
-use patchflock_baselines::selection::{self, DefaultBaseline, Selection, Situation, UntaggedNodes};
+use patchflock_baselines::selection::{self, NodeFacts, UntaggedNodes};
 
 use crate::Desk;
 use crate::orders::Meaning;
+use crate::serve::journal;
 use crate::trouble::failed;
 
 /// The choice, and the baseline where one is in effect.
@@ -20,10 +19,7 @@ pub(crate) struct Effective {
     pub(crate) baseline: Option<Baseline>,
 }
 
-/// Chooses by the documents as they are now.
-///
-/// A baseline that this machine adopted is the default of its operating system; the predefined one applies where none
-/// was adopted. Whatever cannot be read makes the choice unknown: then nothing is installed.
+/// Chooses by the documents as they are now. An order's baseline goes before all of them (reference 2.7).
 pub(crate) fn choose(
     desk: &Desk,
     config: &Config,
@@ -31,56 +27,27 @@ pub(crate) fn choose(
     order: Option<&Meaning>,
 ) -> Result<Effective, Trouble> {
     if let Some(baseline) = order.and_then(|o| o.baseline(os)) {
-        let why = "the order of this run brings it".to_owned();
-        let choice = Choice::Selected { baseline: baseline.name.clone(), version: None, why };
-        return Ok(Effective { choice, baseline: Some(baseline.clone()) });
+        return Ok(selected(baseline, None, "the order of this run brings it".into()));
     }
-    let read = Catalogue::load(&desk.root).and_then(|c| c.documents(&desk.root));
-    let documents = match read {
-        Ok(documents) => documents,
-        Err(e) => return Ok(unknown(format!("the adopted documents cannot be read: {e}"))),
-    };
-    let now = desk.now();
-    let alive = documents.into_iter().filter(|(entry, _)| entry.expires.is_none_or(|at| at > now));
-    let baselines: Vec<(u64, Baseline)> = alive
-        .filter_map(|(entry, document)| match document {
-            Document::PatchBaseline(b) if b.operating_system == os => Some((entry.version, b)),
-            _ => None,
-        })
-        .collect();
-    let shipped = predefined::default_for(os);
-    let defaults: Vec<DefaultBaseline> = baselines
-        .iter()
-        .map(|(_, b)| DefaultBaseline { operating_system: os, baseline: b.name.clone() })
-        .collect();
-    let selection = selection::select(&Situation {
+    let adopted = Catalogue::load(&desk.root).map_err(|e| failed(e.to_string()))?;
+    let (catalogue, warnings) = adopted.documents(&desk.root);
+    adopted.warnings.iter().chain(&warnings).for_each(|w| journal(&format!("warning: {w}")));
+    let node = NodeFacts {
         patch_group: config.patch_group(),
         operating_system: os,
-        registrations: &[],
-        defaults: &defaults,
-        predefined: shipped.map(|p| p.name),
-        catalogue_complete: true,
-        untagged: UntaggedNodes::DefaultBaseline,
         is_fleet: false,
-    });
-    let (which, why) = match selection {
-        Selection::Selected { which, why } => (which, why),
-        Selection::SkipUntagged { why } => {
-            return Ok(Effective { choice: Choice::Skipped { why }, baseline: None });
-        }
-        Selection::Unknown { why } => return Ok(unknown(why)),
+        untagged: UntaggedNodes::DefaultBaseline,
     };
-    let (version, baseline) = match baselines.into_iter().find(|(_, b)| b.name == which) {
-        Some((version, baseline)) => (Some(version), baseline),
-        None => {
-            let shipped = predefined::named(&which)
-                .ok_or_else(|| failed(format!("the baseline {which} was chosen and is not there")))?;
-            (None, shipped.baseline().map_err(|_| failed(format!("{which} cannot be read; this is a bug")))?)
+    Ok(match selection::choose(&catalogue, &node, desk.now()) {
+        selection::Choice::Selected { baseline, version, why } => selected(baseline, version, why),
+        selection::Choice::SkipUntagged { why } => {
+            Effective { choice: Choice::Skipped { why }, baseline: None }
         }
-    };
-    Ok(Effective { choice: Choice::Selected { baseline: which, version, why }, baseline: Some(baseline) })
+        selection::Choice::Unknown { why } => Effective { choice: Choice::Unknown { why }, baseline: None },
+    })
 }
 
-fn unknown(why: String) -> Effective {
-    Effective { choice: Choice::Unknown { why }, baseline: None }
+fn selected(baseline: &Baseline, version: Option<u64>, why: String) -> Effective {
+    let choice = Choice::Selected { baseline: baseline.name.clone(), version, why };
+    Effective { choice, baseline: Some(baseline.clone()) }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::Trouble;
@@ -22,13 +23,21 @@ struct Marker {
 
 /// Answers to `Reboot`. Within the boot that the marker names the order is given again, which changes nothing while the
 /// machine goes down; in any other one the reboot has happened.
-pub(crate) fn reboot(desk: &Desk, caller: &mut Caller<'_>, run: &RunId) -> Result<Answer, Trouble> {
+pub(crate) fn reboot(
+    desk: &Desk,
+    caller: &mut Caller<'_>,
+    run: &RunId,
+    not_after: Option<DateTime<Utc>>,
+) -> Result<Answer, Trouble> {
     let path = format!("{}/plans/{run}-reboot.json", crate::STATE);
     let boot_id = desk.boot_id();
     match desk.read::<Marker>(&path)? {
         Some(marker) if marker.boot_id != boot_id || boot_id.is_none() => return Ok(Answer::Done {}),
-        Some(_) => {}
-        None => desk.write(&path, &Marker { boot_id })?,
+        Some(_) => desk.in_time(not_after)?,
+        None => {
+            desk.in_time(not_after)?;
+            desk.write(&path, &Marker { boot_id })?;
+        }
     }
     // A package transaction is never cut off by us.
     let _lock = patchflock_machine::lock::take(&desk.root).map_err(crate::trouble::of_lock)?;

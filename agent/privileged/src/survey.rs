@@ -1,6 +1,6 @@
 //! Looking at the machine, and planning for a run.
 
-use patchflock_api::config::Config;
+use patchflock_api::config::{Config, ForeignUpdaters};
 use patchflock_api::ids::{OrderId, RunId};
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::{Choice, ComplianceSummary, Survey, Trouble};
@@ -8,8 +8,9 @@ use patchflock_baselines::approval::Evaluation;
 use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::Plan;
+use patchflock_machine::host::updaters;
 use patchflock_machine::system::{self, System};
-use patchflock_machine::{host, lock, record};
+use patchflock_machine::{first_seen, host, lock, record};
 use serde::Serialize;
 
 use crate::orders::{self, Meaning};
@@ -17,7 +18,7 @@ use crate::plans::{self, Kept};
 use crate::policy::{self, Effective};
 use crate::serve::{Caller, calm};
 use crate::trouble::{failed, of_lock, of_pm, words};
-use crate::{Desk, Say, first_seen, health};
+use crate::{Desk, Say, health};
 
 /// The newest survey, for readers.
 pub(crate) const SURVEY: &str = "/var/lib/patchflock/survey.json";
@@ -78,7 +79,9 @@ pub(crate) fn look(
     say("scanning");
     let mut inventory = ready.system.inventory(now).map_err(of_pm)?;
     inventory.node.patch_group = ready.config.patch_group().map(str::to_owned);
-    first_seen::date(desk, &mut inventory, keep)?;
+    let warnings = first_seen::date(&desk.root, &mut inventory, keep)
+        .map_err(|e| failed(format!("{e}; without it approval delays cannot be counted")))?;
+    warnings.iter().for_each(|w| crate::serve::journal(&format!("warning: {w}")));
     let Some(baseline) = &ready.effective.baseline else {
         let plan = Plan::default();
         return Ok(Seen { inventory, evaluation: None, compliance: None, plan, without_match: Vec::new() });
@@ -101,7 +104,12 @@ pub(crate) fn look(
 pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<Answer, Trouble> {
     let _lock = lock::take(&desk.root).map_err(of_lock)?;
     let ready = ready(desk, ask.order.as_ref())?;
-    let repaired = if ask.dry_run { None } else { repair(desk, &ready.system)? };
+    let repaired = if ask.dry_run {
+        None
+    } else {
+        quiet(desk, caller, &ready.config);
+        repair(desk, &ready.system)?
+    };
     let mut refresh_failed = Vec::new();
     if ask.refresh {
         caller.say("refreshing repository metadata");
@@ -129,6 +137,24 @@ pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<
         services_to_restart: inventory.services_to_restart,
     };
     Ok(Answer::Surveyed { survey: Box::new(survey), without_match })
+}
+
+/// Puts other updaters to rest, or brings them back, as the configuration says. A failure stops nothing: they are named in
+/// the survey all the same.
+fn quiet(desk: &Desk, caller: &mut Caller<'_>, config: &Config) {
+    let _calm = calm();
+    let done = match config.foreign_updaters {
+        ForeignUpdaters::Mask => updaters::mask(&desk.root).map(drop),
+        ForeignUpdaters::Report => match updaters::masked(&desk.root) {
+            Ok(Some(masked)) => updaters::restore(&desk.root, &masked),
+            other => other.map(drop),
+        },
+    };
+    if let Err(e) = done {
+        let words = format!("warning: other updaters: {e}");
+        crate::serve::journal(&words);
+        caller.say(&words);
+    }
 }
 
 /// Finishes what an interrupted run, ours or another tool's, left half-done.
@@ -215,5 +241,7 @@ fn sweep(desk: &Desk) {
     }
 }
 
+#[cfg(test)]
+mod dates;
 #[cfg(test)]
 mod tests;

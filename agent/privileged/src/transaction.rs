@@ -4,6 +4,7 @@
 //! it works. The record is on disk before the first package changes and again when the outcome is known; the result is
 //! the last thing that it writes.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -12,11 +13,10 @@ use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::{Installed, Trouble};
-use patchflock_baselines::plan::{Plan, Target};
 use patchflock_machine::exec::{Command, ExecError};
 use patchflock_machine::lines;
 use patchflock_machine::lock::{self, LockError};
-use patchflock_machine::pm::{InstallReport, Outcome, OutcomeKind, PmError};
+use patchflock_machine::pm::{InstallReport, OutcomeKind, PmError};
 use patchflock_machine::record::{self, Phase, Record};
 use patchflock_machine::root::Root;
 use patchflock_machine::system::System;
@@ -38,47 +38,46 @@ const MAX_PROGRESS: usize = 5_000;
 /// After this a stop of the unit that no guard obeys is given up. systemd then sends nothing more (`SendSIGKILL=no`).
 const STOP: &str = "TimeoutStopSec=2h";
 
-/// Starts a guard of its own unit; without systemd in a session of its own.
+/// Starts a guard in a unit of its own; without systemd in a session of its own. Half a start would be worse than a late
+/// one, so nothing ends it.
 pub(crate) fn start(root: &Root, run: &RunId, token: u64) -> Result<(), ExecError> {
-    let program = std::env::current_exe()
-        .map_err(|source| ExecError::Spawn { program: "patchflock-priv".into(), source })?;
-    let words =
-        [program.into_os_string(), "transaction".into(), run.as_str().into(), token.to_string().into()];
-    if root.path("/run/systemd/system").is_dir() {
+    let guard = [program()?, "transaction".into(), run.as_str().into(), token.to_string().into()];
+    if !root.path("/run/systemd/system").is_dir() {
+        let command = Command::new(root, "setsid").arg("--fork").args(&guard);
+        return started("setsid", command.env("NEEDRESTART_SUSPEND", "1"));
+    }
+    let in_unit = |kind: &str| {
         let unit = format!("--unit=patchflock-txn-{token}");
+        let kind = format!("Type={kind}");
         let properties =
-            ["Type=exec", "KillMode=process", "SendSIGKILL=no", STOP, "Environment=NEEDRESTART_SUSPEND=1"];
-        let properties = properties.iter().flat_map(|p| ["-p", p]);
-        let out = Command::new(root, "systemd-run")
-            .args([unit.as_str(), "--collect", "--quiet"])
-            .args(properties)
-            .arg("--")
-            .args(&words)
-            .deadline(Duration::from_secs(60))
-            // Half a start would be worse than a late one.
-            .uninterruptible()
-            .run()?;
-        return match out.success() {
-            true => Ok(()),
-            false => {
-                let said = std::io::Error::other(out.stderr_text().trim().to_owned());
-                Err(ExecError::Spawn { program: "systemd-run".into(), source: said })
-            }
-        };
+            [kind.as_str(), "KillMode=process", "SendSIGKILL=no", STOP, "Environment=NEEDRESTART_SUSPEND=1"];
+        let command = Command::new(root, "systemd-run").args(["--collect", "--quiet", &unit]);
+        let command = command.args(properties.iter().flat_map(|p| ["-p", p])).arg("--").args(&guard);
+        started("systemd-run", command.deadline(Duration::from_secs(60)))
+    };
+    match in_unit("exec") {
+        // systemd before 240 does not know it; the other one only tells less.
+        Err(ExecError::Spawn { source, .. }) if source.to_string().contains("Type") => in_unit("simple"),
+        other => other,
     }
-    let out = Command::new(root, "setsid")
-        .arg("--fork")
-        .args(&words)
-        .env("NEEDRESTART_SUSPEND", "1")
-        .uninterruptible()
-        .run()?;
-    match out.success() {
-        true => Ok(()),
-        false => {
-            let said = std::io::Error::other(out.stderr_text().trim().to_owned());
-            Err(ExecError::Spawn { program: "setsid".into(), source: said })
-        }
+}
+
+/// This program, also where the file was replaced by an upgrade meanwhile.
+fn program() -> Result<OsString, ExecError> {
+    let program = std::env::current_exe()
+        .map_err(|source| ExecError::Spawn { program: "patchflock-priv".into(), source })?
+        .into_os_string();
+    let replaced = program.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(OsString::from);
+    Ok(replaced.unwrap_or(program))
+}
+
+fn started(program: &str, command: Command) -> Result<(), ExecError> {
+    let out = command.uninterruptible().run()?;
+    if out.success() {
+        return Ok(());
     }
+    let source = std::io::Error::other(out.stderr_text().trim().to_owned());
+    Err(ExecError::Spawn { program: program.into(), source })
 }
 
 /// Is the guard of one transaction, to its end.
@@ -134,6 +133,7 @@ fn patiently(mut take: impl FnMut() -> Result<std::fs::File, LockError>) -> Resu
 
 fn carry_out(desk: &Desk, order: &Order, progress: &mut Progress<'_>) -> Result<Installed, Trouble> {
     let _machine = patiently(|| lock::take(&desk.root))?;
+    desk.in_time(order.not_after)?;
     let kept = &order.kept;
     let system = desk.open()?.for_baseline(&kept.baseline).map_err(|e| failed(e.to_string()))?;
     let mut record = Record {
@@ -245,32 +245,11 @@ fn stuck(
     }
     progress.tell("the stuck child has ended; looking at what became of the packages");
     let log = why.clone();
-    judged(system, &record.plan, &why).map(|outcomes| InstallReport {
+    system.became(&record.plan, &why).map_err(of_install).map(|outcomes| InstallReport {
         outcomes,
         kept_conffiles: Vec::new(),
         log,
     })
-}
-
-/// What became of each item of a plan.
-fn judged(system: &System, plan: &Plan, why: &str) -> Result<Vec<Outcome>, Trouble> {
-    let scan = system.pm.scan().map_err(of_install)?;
-    let outcomes = plan.items.iter().map(|item| {
-        let here =
-            |p: &&patchflock_baselines::inventory::Installed| p.name == item.name && p.arch == item.arch;
-        // Several versions of one package may be installed (kernels): the wanted one counts.
-        let found = scan.installed.iter().filter(here);
-        let wanted = found.clone().find(|p| p.version == item.to);
-        let result = match (wanted.or_else(|| found.clone().next()), wanted) {
-            (_, Some(p)) if !p.broken => OutcomeKind::Installed,
-            (_, Some(_)) => OutcomeKind::Failed { why: format!("not configured completely: {why}") },
-            (Some(p), None) => OutcomeKind::Failed { why: format!("still at {}: {why}", p.version) },
-            (None, None) => OutcomeKind::Failed { why: format!("not installed: {why}") },
-        };
-        let target = Target { name: item.name.clone(), arch: item.arch.clone(), version: item.to.clone() };
-        Outcome { target, from: item.from.clone(), result }
-    });
-    Ok(outcomes.collect())
 }
 
 /// What the guard tells those who follow: each a line of JSON text. Losing one harms nobody.

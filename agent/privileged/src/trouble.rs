@@ -43,7 +43,7 @@ pub(crate) fn of_pm(e: PmError) -> Trouble {
         PmError::NoTool { .. } | PmError::NeedsRoot { .. } | PmError::Exec(ExecError::NotFound { .. }) => {
             TroubleKind::Failed
         }
-        PmError::Unexpected { .. } | PmError::Read { .. } => TroubleKind::Failed,
+        PmError::Unexpected { .. } | PmError::Read { .. } | PmError::Source { .. } => TroubleKind::Failed,
         PmError::Failed { .. } | PmError::Exec(_) => TroubleKind::Unavailable,
     };
     of(kind, e.to_string())

@@ -81,13 +81,17 @@ fn a_list_does_not_bring_back_what_is_excluded() {
 }
 
 #[test]
-fn a_baseline_with_sources_of_its_own_is_refused_by_name() {
+fn a_baseline_with_sources_of_its_own_is_never_served_by_those_of_the_machine() {
     let mut baseline = everything();
+    let untouched = system(Fake::new()).for_baseline(&baseline).unwrap();
+    assert_eq!(untouched.pm.name(), "fake");
     baseline.sources.push(patchflock_baselines::baseline::AlternativeSource {
         name: "mirror".into(),
         products: vec!["*".into()],
         configuration: "deb x y z".into(),
     });
-    let e = system(Fake::new()).for_baseline(&baseline).err().unwrap().to_string();
-    assert!(e.contains("baseline all names the alternative source mirror"), "{e}");
+    assert!(
+        system(Fake::new()).for_baseline(&baseline).is_err(),
+        "this machine has no apt that could take it"
+    );
 }

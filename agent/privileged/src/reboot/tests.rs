@@ -6,7 +6,7 @@ use patchflock_api::run::TroubleKind;
 use crate::bench::{Bench, run};
 
 fn ask(bench: &Bench) -> Result<patchflock_api::privileged::Answer, patchflock_api::run::Trouble> {
-    bench.ask(Request::Reboot { run: run() })
+    bench.ask(Request::Reboot { run: run(), not_after: None })
 }
 
 #[test]
@@ -29,4 +29,14 @@ fn a_refusal_is_told_and_a_running_transaction_is_not_cut_off() {
     let _lock = patchflock_machine::lock::take(&bench.desk.root).unwrap();
     assert_eq!(ask(&bench).unwrap_err().kind, TroubleKind::Busy);
     assert_eq!(bench.asked().len(), 1);
+}
+
+#[test]
+fn after_the_end_of_the_window_nothing_reboots() {
+    let bench = Bench::ready();
+    bench.boot("one\n");
+    let not_after = Some(bench.time());
+    let trouble = bench.ask(Request::Reboot { run: run(), not_after }).unwrap_err();
+    assert!(trouble.why.contains("too late"), "{}", trouble.why);
+    assert!(bench.asked().is_empty());
 }

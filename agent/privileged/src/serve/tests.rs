@@ -55,10 +55,10 @@ fn requests() -> Vec<Request> {
         Request::Place { order },
         Request::Survey { run: run(), refresh: false, dry_run: true, order: None, attempted: false },
         Request::Fetch { run: run() },
-        Request::Install { run: run(), token: 1 },
+        Request::Install { run: run(), token: 1, not_after: None },
         Request::Hook { run: run(), point: HookPoint::OnExit },
         Request::Health { run: run() },
-        Request::Reboot { run: run() },
+        Request::Reboot { run: run(), not_after: None },
     ]
 }
 
@@ -166,7 +166,8 @@ fn a_caller_that_hangs_up_during_an_installation_leaves_it_running_and_asks_agai
         None
     });
     let (mut theirs, ours) = UnixStream::pair().unwrap();
-    let line = serde_json::to_string(&Request::Install { run: run(), token: 1 }).unwrap() + "\n";
+    let line =
+        serde_json::to_string(&Request::Install { run: run(), token: 1, not_after: None }).unwrap() + "\n";
     theirs.write_all(line.as_bytes()).unwrap();
     let (gone, is_gone) = mpsc::channel();
     let other = std::thread::spawn(move || {
@@ -179,7 +180,7 @@ fn a_caller_that_hangs_up_during_an_installation_leaves_it_running_and_asks_agai
     serve(&bench.desk, &ours, 0, move || gone.send(()).unwrap()).unwrap();
     other.join().unwrap();
     let Reply::Done { answer: Answer::Installed { installed } } =
-        asked(&bench, 0, &Request::Install { run: run(), token: 1 })
+        asked(&bench, 0, &Request::Install { run: run(), token: 1, not_after: None })
     else {
         panic!()
     };

@@ -6,7 +6,7 @@ use patchflock_baselines::compliance::NodeStatus;
 use patchflock_machine::pm::fake::Fake;
 
 use super::*;
-use crate::bench::{Bench, baseline, items, run};
+use crate::bench::{Bench, baseline, default, items, run};
 
 fn ask(order: Option<OrderId>, dry_run: bool) -> Request {
     Request::Survey { run: run(), refresh: true, dry_run, order, attempted: false }
@@ -59,18 +59,25 @@ fn what_cannot_be_read_of_the_documents_makes_the_choice_unknown_and_takes_the_o
     let text = bench.path(&patchflock_api::catalogue::path("PatchBaseline", "all", 1));
     std::fs::write(text, "kind: PatchBaseline").unwrap();
     let (survey, _) = surveyed(&bench, ask(None, false));
-    assert!(matches!(survey.choice, Choice::Unknown { ref why } if why.contains("apply the document again")));
+    assert!(matches!(survey.choice, Choice::Unknown { ref why } if why.contains("all")));
     assert_eq!((survey.compliance, survey.plan), (None, Plan::default()));
     assert!(bench.install(1).is_err());
     assert_eq!(bench.version("jq"), "1");
 }
 
 #[test]
-fn two_baselines_for_one_system_leave_the_choice_open() {
+fn a_patch_group_gets_its_baseline_until_the_document_expires_and_then_none() {
     let bench = Bench::ready();
-    bench.apply(&baseline("other", 0)).unwrap();
-    let (survey, _) = surveyed(&bench, ask(None, false));
-    assert!(matches!(survey.choice, Choice::Unknown { ref why } if why.contains("all, other")));
+    bench.file("/etc/patchflock/patchflock.toml", "[node]\ngroup = \"web\"\n", 0o644);
+    bench.apply(&baseline("of-web", 0)).unwrap();
+    let group = "kind: PatchGroup\nname: web\nexpires: 2026-11-24T13:00:00Z\nspec: {baselines: [of-web]}\n";
+    bench.apply(group).unwrap();
+    let Choice::Selected { baseline, .. } = bench.survey().choice else { panic!() };
+    assert_eq!(baseline, "of-web");
+    bench.set_clock("2026-11-24T13:00:00Z");
+    let trouble = bench.install(1).unwrap_err();
+    assert!(trouble.why.contains("no baseline is in effect any more"), "{}", trouble.why);
+    assert!(matches!(bench.survey().choice, Choice::Unknown { ref why } if why.contains("web")));
 }
 
 #[test]
@@ -83,7 +90,7 @@ fn an_order_leaves_patches_out_and_says_what_it_names_in_vain() {
             .offers("lib", "2", &[])
             .offers("jq", "2", &[]),
     );
-    bench.apply(&baseline("all", 0)).unwrap();
+    bench.apply(&default("all", 0)).unwrap();
     let expires = "2026-11-24T13:00:00Z".parse().unwrap();
     let exclude = vec!["lib".to_owned(), "nonesuch".to_owned()];
     let order = Order { exclude, expires, ..Order::default() };
@@ -115,4 +122,21 @@ fn what_was_kept_for_a_run_of_long_ago_goes() {
     let left =
         |dir: &str| std::fs::read_dir(bench.path(&format!("/var/lib/patchflock/{dir}"))).unwrap().count();
     assert_eq!((left("plans"), left("txn"), left("runs")), (0, 1, 1), "a transaction without a result stays");
+}
+
+#[test]
+fn what_was_masked_comes_back_when_the_configuration_no_longer_asks_for_it() {
+    let bench = Bench::ready();
+    let record = "/var/lib/patchflock/masked.json";
+    bench.file(record, r#"{"units":[],"offline_update":null}"#, 0o644);
+    bench.file("/etc/patchflock/patchflock.toml", "[agent]\nforeign_updaters = \"mask\"\n", 0o644);
+    bench.survey();
+    assert!(bench.path(record).exists());
+    bench.file("/etc/patchflock/patchflock.toml", "", 0o644);
+    surveyed(&bench, ask(None, true));
+    assert!(bench.path(record).exists(), "a dry run leaves it");
+    bench.survey();
+    assert!(!bench.path(record).exists() || !rustix::process::geteuid().is_root());
+    bench.file(record, "damaged", 0o644);
+    bench.survey();
 }

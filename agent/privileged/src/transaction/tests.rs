@@ -136,7 +136,8 @@ fn a_transaction_that_is_stuck_keeps_the_machine_until_its_child_has_ended_and_i
         assert!(matches!(lock::take(&root), Err(LockError::Held)), "nobody else may start");
         stop.send(()).unwrap();
     });
-    let (said, answer) = bench.heard(patchflock_api::privileged::Request::Install { run: run(), token: 1 });
+    let (said, answer) =
+        bench.heard(patchflock_api::privileged::Request::Install { run: run(), token: 1, not_after: None });
     watcher.join().unwrap();
     assert!(said.iter().any(|s| s.contains("dpkg is stuck")), "{said:?}");
     let Ok(Answer::Installed { installed }) = answer else { panic!("{answer:?}") };

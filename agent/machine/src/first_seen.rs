@@ -6,19 +6,18 @@
 //! keeps its age. An index without a date dates nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use chrono::{DateTime, Utc};
-use patchflock_api::run::Trouble;
 use patchflock_baselines::inventory::{FirstSeen, Inventory, Sighting, Source, SourceState};
 use patchflock_baselines::version::compare;
-use patchflock_machine::{host, lines};
 use serde::{Deserialize, Serialize};
 
-use crate::Desk;
-use crate::trouble::failed;
+use crate::root::Root;
+use crate::{host, lines};
 
 /// The ledger.
-pub(crate) const LEDGER: &str = "/var/lib/patchflock/first-seen.jsonl";
+pub const LEDGER: &str = "/var/lib/patchflock/first-seen.jsonl";
 /// Past this, what nobody asks for any more is taken out.
 const COMPACT_AT: u64 = 16 << 20;
 /// Past this it is not read.
@@ -73,27 +72,27 @@ impl Ledger {
 }
 
 /// Dates every candidate of an inventory, and tells the versions that are gone; what is new goes into the ledger, unless
-/// `keep` says that nothing may be changed.
-pub(crate) fn date(desk: &Desk, inventory: &mut Inventory, keep: bool) -> Result<(), Trouble> {
-    let broken =
-        |e: std::io::Error| failed(format!("{LEDGER}: {e}; without it approval delays cannot be counted"));
-    let read = lines::read::<Line>(&desk.root, LEDGER, CAP).map_err(broken)?;
-    for warning in &read.warnings {
-        crate::serve::journal(&format!("warning: {warning}"));
-    }
+/// `keep` says that nothing may be changed. What of the ledger could not be read is given back in words.
+///
+/// # Errors
+/// The ledger cannot be read or written: without it approval delays cannot be counted.
+pub fn date(root: &Root, inventory: &mut Inventory, keep: bool) -> io::Result<Vec<String>> {
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("{LEDGER}: {e}"));
+    let read = lines::read::<Line>(root, LEDGER, CAP).map_err(named)?;
     let mut ledger = Ledger::default();
     read.entries.into_iter().for_each(|line| ledger.take(line));
     let new = unseen(&ledger, inventory);
     new.iter().cloned().for_each(|line| ledger.take(line));
     fill(&ledger, inventory);
     if keep {
-        std::fs::create_dir_all(desk.root.path(crate::STATE)).map_err(broken)?;
-        lines::append(&desk.root, LEDGER, read.sound, &new).map_err(broken)?;
+        let directory = LEDGER.rsplit_once('/').map_or("/", |(directory, _)| directory);
+        std::fs::create_dir_all(root.path(directory)).map_err(named)?;
+        lines::append(root, LEDGER, read.sound, &new).map_err(named)?;
         if read.sound > COMPACT_AT {
-            compact(desk, ledger, inventory).map_err(broken)?;
+            compact(root, ledger, inventory).map_err(named)?;
         }
     }
-    Ok(())
+    Ok(read.warnings)
 }
 
 /// What a source calls itself. On rpm only the repository id does.
@@ -183,7 +182,7 @@ fn fill(ledger: &Ledger, inventory: &mut Inventory) {
 
 /// Keeps what is newer than what is installed. A version that comes back after all is dated anew: it waits longer than
 /// it must, never shorter.
-fn compact(desk: &Desk, ledger: Ledger, inventory: &Inventory) -> std::io::Result<()> {
+fn compact(root: &Root, ledger: Ledger, inventory: &Inventory) -> io::Result<()> {
     let family = inventory.node.operating_system.family();
     let installed: BTreeMap<(&str, &str), &str> = inventory
         .installed
@@ -214,7 +213,7 @@ fn compact(desk: &Desk, ledger: Ledger, inventory: &Inventory) -> std::io::Resul
         serde_json::to_writer(&mut text, &line)?;
         text.push(b'\n');
     }
-    host::records::write(&desk.root, LEDGER, &text, 0o644)
+    host::records::write(root, LEDGER, &text, 0o644)
 }
 
 #[cfg(test)]
