@@ -100,6 +100,11 @@ pub(crate) fn finished(entry: RunEntry, format: Format, now: DateTime<Utc>) -> R
     let RunDetail { entry, .. } = &detail;
     let why = || format!("run {} {}: {}", entry.spec.id, node::ending(entry.ending), entry.reason);
     match entry.ending {
+        // Packages that would not be installed are the machine's state, as after `once`; anything else is a failure.
+        Ending::Failed if entry.installed.as_ref().is_some_and(|i| !i.failed.is_empty()) => {
+            output::talk(&why());
+            Ok(Verdict::NotCompliant)
+        }
         Ending::Failed => Err(Failure::Ours(anyhow::anyhow!("{}", why()))),
         Ending::Skipped | Ending::Cancelled => Err(Failure::operator(why())),
         Ending::Succeeded | Ending::NothingToDo => Ok(match status(entry) {

@@ -86,7 +86,7 @@ impl Agent {
     pub fn baseline(&self, spec: &str) -> Result<()> {
         self.apply(&format!(
             "kind: PatchBaseline\nname: lab\nspec:\n  operating_system: DEBIAN\n  approval_rules:\n    - filters: \
-             [{{key: PRIORITY, values: ['*']}}]\n      approve_after_days: 0\n{spec}---\nkind: \
+             {{PRIORITY: ['*']}}\n      approve_after_days: 0\n{spec}---\nkind: \
              DefaultBaselines\nname: defaults\nspec:\n  baselines: [lab]\n"
         ))
         .map(drop)
@@ -198,8 +198,13 @@ impl Agent {
     /// # Errors
     /// dpkg is broken.
     pub fn installed(&self) -> Result<BTreeMap<String, String>> {
-        let text = self.machine.ok("dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Status}\\n'")?;
-        Ok(text.lines().filter_map(|l| l.split_once(' ')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
+        let text =
+            self.machine.ok("dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Status}\\n'")?;
+        Ok(text
+            .lines()
+            .filter_map(|l| l.split_once(' '))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect())
     }
 
     /// Packages that differ between two looks.
@@ -216,7 +221,7 @@ impl Agent {
     /// There is none.
     pub fn state(&self, package: &str) -> Result<String> {
         let compliance = self.json("compliance --all")?;
-        let patches = compliance["compliance"]["patches"].as_array().context("patches")?.clone();
+        let patches = compliance["patches"].as_array().context("patches")?.clone();
         let Some(found) = patches.iter().find(|p| p["name"] == package) else {
             bail!("{package} is not in {compliance}");
         };
