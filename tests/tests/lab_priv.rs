@@ -59,7 +59,7 @@ fn client(request: &Request) -> String {
 
 fn ask(machine: &Machine, request: &Request) -> Result<Answer, Trouble> {
     let said = machine.ok(&client(request)).unwrap();
-    match said.lines().map(|line| serde_json::from_str(line).unwrap()).last() {
+    match said.lines().map(|line| serde_json::from_str(line).unwrap()).next_back() {
         Some(Reply::Done { answer }) => Ok(answer),
         Some(Reply::Trouble { trouble }) => Err(trouble),
         other => panic!("{other:?}"),
