@@ -206,7 +206,8 @@ CONTROL
 # --- .rpm
 
 rpm() {
-    local root=$work/rpm payload=w19.zstdio
+    # xz: the older releases of the family do not read zstd.
+    local root=$work/rpm payload=w7.xzdio
     cp -a "$tree" "$root"
     tree=$root
     put 0644 "$here/completions/_patchflock" /usr/share/zsh/site-functions/_patchflock

@@ -176,7 +176,8 @@ struct Shared {
     followers: Arc<Semaphore>,
 }
 
-/// Answers on both sockets until it is dropped. `read` gets what changes nothing, `admin` everything.
+/// Answers on both sockets until it is dropped. `read` gets what changes nothing, `admin` everything: its mode must keep
+/// everybody out but root and the group `patchflock`, since nothing here asks again.
 pub async fn serve(read: UnixListener, admin: UnixListener, handle: Handle) {
     serve_within(read, admin, handle, Limits::default()).await;
 }

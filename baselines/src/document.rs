@@ -9,6 +9,7 @@
 mod aws;
 mod baseline_check;
 mod check;
+pub mod edit;
 mod expiry;
 mod filters;
 pub mod fragment;

@@ -125,7 +125,7 @@ pub(crate) fn diff(args: &DiffArgs) -> Result<Verdict, Failure> {
 }
 
 /// `patchflock get`.
-pub(crate) fn get(args: &GetArgs) -> Result<Verdict, Failure> {
+pub(crate) fn get(args: &GetArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     if let (Some(kind), Some(name), Format::Json | Format::Yaml) = (&args.kind, &args.name, args.form.output)
     {
         output::structured(args.form.output, &client().document(kind, name, None)?)?;
@@ -147,16 +147,19 @@ pub(crate) fn get(args: &GetArgs) -> Result<Verdict, Failure> {
             "No documents: `patchflock apply -f FILE` adopts some; until then predefined baselines count.",
         );
     } else {
-        output::data(&listed(&entries))?;
+        output::data(&listed(&entries, now))?;
     }
     Ok(Verdict::Fine)
 }
 
-fn listed(entries: &[DocumentEntry]) -> String {
+fn listed(entries: &[DocumentEntry], now: DateTime<Utc>) -> String {
     let mut table = Table::new(&["KIND", "NAME", "VERSION", "ADOPTED", "BY", "EXPIRES"]);
     for e in entries {
         let expires = match (e.deleted, e.expires) {
             (true, _) => Cell::painted("deleted", Paint::Dim),
+            (false, Some(at)) if at <= now => {
+                Cell::painted(&format!("{} (has no effect any more)", output::instant(at)), Paint::Bad)
+            }
             (false, at) => at.map(output::instant).unwrap_or_default().into(),
         };
         table.row([

@@ -1,21 +1,23 @@
 //! Changing one list of a baseline in its source text, comments and order kept.
 
-use crate::blame::Failure;
+use patchflock_baselines::document::edit::{self, EditError};
 
-/// The one place that waits for `patchflock_baselines::document::edit`.
-fn not_yet(verb: &str, list: &str, patch: &str) -> Failure {
-    Failure::operator(format!(
-        "this build cannot {verb} by itself yet: add {patch:?} to `{list}` of the baseline's file and \
-         `patchflock apply -f FILE`"
-    ))
-}
+use crate::blame::Failure;
+use crate::policy;
 
 /// The text of a baseline with the patch approved.
-pub(crate) fn approve(_text: &str, patch: &str) -> Result<String, Failure> {
-    Err(not_yet("approve", "approved_patches", patch))
+pub(crate) fn approve(text: &str, patch: &str) -> Result<String, Failure> {
+    edit::approve(text, patch).map_err(|e| refused(text, &e))
 }
 
 /// The text of a baseline with the patch rejected.
-pub(crate) fn reject(_text: &str, patch: &str) -> Result<String, Failure> {
-    Err(not_yet("reject", "rejected_patches", patch))
+pub(crate) fn reject(text: &str, patch: &str) -> Result<String, Failure> {
+    edit::reject(text, patch).map_err(|e| refused(text, &e))
+}
+
+fn refused(text: &str, e: &EditError) -> Failure {
+    match e {
+        EditError::Invalid(found) => policy::problems(text.as_bytes(), found),
+        other => Failure::operator(other),
+    }
 }

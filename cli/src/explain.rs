@@ -103,9 +103,13 @@ fn explained<'a>(
 
 /// When, in a few words.
 fn when(e: &Explained<'_>, windows: &Windows, now: DateTime<Utc>) -> String {
+    let approved = match e.decision.verdict {
+        Approval::Pending { at } => at,
+        _ => now,
+    };
     let opening = match &e.opening {
-        Some(o) if o.start <= now => format!("now: window {} is open", o.window),
-        Some(o) => format!("{} in window {}", output::instant(o.start), o.window),
+        Some(o) if o.start.max(approved) <= now => format!("now: window {} is open", o.window),
+        Some(o) => format!("{} in window {}", output::instant(o.start.max(approved)), o.window),
         None if windows.is_empty() => "no window installs here: `patchflock install`".into(),
         None => "no window opens any more: `patchflock install`".into(),
     };

@@ -45,16 +45,11 @@ pub(crate) fn install(args: &InstallArgs, now: DateTime<Utc>) -> Result<Verdict,
 
 /// Places the options with the privileged half; none, no order.
 fn placed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Option<OrderId>, Failure> {
-    // Both are checked here first, where every problem can be shown at its place.
-    if let Some(path) = &args.install_override_list {
-        policy::override_list(path)?;
-    }
-    if let Some(path) = &args.baseline_override {
-        policy::baseline_override(path)?;
-    }
     let order = Order {
-        install_override_list: text(args.install_override_list.as_deref())?,
-        baseline_override: text(args.baseline_override.as_deref())?,
+        install_override_list: text(args.install_override_list.as_deref(), |path, bytes| {
+            policy::override_list_of(path, bytes).map(drop)
+        })?,
+        baseline_override: text(args.baseline_override.as_deref(), policy::baseline_override)?,
         exclude: args.exclude.clone(),
         expires: now + TimeDelta::hours(ORDER_HOURS),
         reason: args.reason.clone(),
@@ -68,12 +63,14 @@ fn placed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Option<OrderId>, Fai
     }
 }
 
-fn text(path: Option<&Path>) -> Result<Option<String>, Failure> {
+/// A file as text. It is read once, and checked here, where every problem can be shown at its place.
+fn text(
+    path: Option<&Path>,
+    check: impl FnOnce(&Path, &[u8]) -> Result<(), Failure>,
+) -> Result<Option<String>, Failure> {
     let Some(path) = path else { return Ok(None) };
-    if path == Path::new("-") {
-        return Err(Failure::operator("standard input can be read only once: name a file"));
-    }
     let bytes = policy::read_document(path)?;
+    check(path, &bytes)?;
     let text = String::from_utf8(bytes);
     text.map(Some).map_err(|_| Failure::operator(format!("{}: not text in UTF-8", path.display())))
 }

@@ -69,7 +69,7 @@ fn run(cli: Cli) -> Result<Verdict, Failure> {
     let now = chrono::Utc::now();
     match cli.command {
         Command::Apply(args) => documents::apply(&args),
-        Command::Get(args) => documents::get(&args),
+        Command::Get(args) => documents::get(&args, now),
         Command::Scan(args) => install::scan(&args, now),
         Command::Install(args) => install::install(&args, now),
         Command::Status(args) => status::status(&args, now),

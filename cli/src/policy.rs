@@ -84,9 +84,8 @@ pub(crate) struct BaselineFile {
 }
 
 /// Checks what replaces the baseline in force for one run: a list of baselines, or one document.
-pub(crate) fn baseline_override(path: &Path) -> Result<(), Failure> {
-    let file = baseline_file(&BaselineArgs { baseline: Some(path.to_owned()) })?;
-    if file.is_some_and(|file| file.baselines.is_empty()) {
+pub(crate) fn baseline_override(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if baselines_of(path, bytes)?.baselines.is_empty() {
         return Err(Failure::operator(format!(
             "{}: no document of kind PatchBaseline in it",
             path.display()
@@ -97,15 +96,18 @@ pub(crate) fn baseline_override(path: &Path) -> Result<(), Failure> {
 
 /// Reads what `-f` names, if it names something.
 pub(crate) fn baseline_file(args: &BaselineArgs) -> Result<Option<BaselineFile>, Failure> {
-    let Some(path) = args.baseline.clone() else { return Ok(None) };
-    let bytes = read_document(&path)?;
+    let Some(path) = &args.baseline else { return Ok(None) };
+    baselines_of(path, &read_document(path)?).map(Some)
+}
+
+fn baselines_of(path: &Path, bytes: &[u8]) -> Result<BaselineFile, Failure> {
     let is_override = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
     let baselines = if is_override {
-        document::override_list::parse_baseline_override(&path.display().to_string(), &bytes)
-            .map_err(|found| problems(&bytes, &found))?
+        document::override_list::parse_baseline_override(&path.display().to_string(), bytes)
+            .map_err(|found| problems(bytes, &found))?
             .baselines
     } else {
-        parsed(&path, &bytes)?
+        parsed(path, bytes)?
             .into_iter()
             .filter_map(|d| match d {
                 Document::PatchBaseline(b) => Some(b),
@@ -113,7 +115,7 @@ pub(crate) fn baseline_file(args: &BaselineArgs) -> Result<Option<BaselineFile>,
             })
             .collect()
     };
-    Ok(Some(BaselineFile { path, baselines, is_override }))
+    Ok(BaselineFile { path: path.to_owned(), baselines, is_override })
 }
 
 /// The baseline that was asked for: the file's one for this operating system, or the predefined one.
@@ -206,7 +208,14 @@ fn other_format(path: &Path, found: u64) -> Failure {
 
 /// An install-override list (reference 2.8).
 pub(crate) fn override_list(path: &Path) -> Result<document::override_list::InstallOverrideList, Failure> {
-    let bytes = read_document(path)?;
-    document::override_list::parse_override_list(&path.display().to_string(), &bytes)
-        .map_err(|found| problems(&bytes, &found))
+    override_list_of(path, &read_document(path)?)
+}
+
+/// An install-override list that was read from a file.
+pub(crate) fn override_list_of(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<document::override_list::InstallOverrideList, Failure> {
+    document::override_list::parse_override_list(&path.display().to_string(), bytes)
+        .map_err(|found| problems(bytes, &found))
 }

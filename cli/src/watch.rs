@@ -72,6 +72,11 @@ fn follow(client: &Client, id: &RunId, leave: &AtomicBool, line: &mut Line) -> R
 fn again(client: &Client, id: &RunId, leave: &AtomicBool) -> Result<Option<Events>, Failure> {
     let until = Instant::now() + ABSENCE;
     loop {
+        // Before the first try, too: an agent that is stopping answers once more and ends the news at once.
+        std::thread::park_timeout(LOOK);
+        if leave.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         match client.events(id) {
             Ok(events) => return Ok(Some(events)),
             // Another status than "not there" comes while it starts.
@@ -85,10 +90,6 @@ fn again(client: &Client, id: &RunId, leave: &AtomicBool) -> Result<Option<Event
                 return Err(Failure::Ours(failure));
             }
         }
-        if leave.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        std::thread::park_timeout(LOOK);
     }
 }
 
@@ -140,5 +141,101 @@ impl Line {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
+
+    use patchflock_api::run::{Ending, Operation, RunSpec, Trigger};
+
+    use super::*;
+
+    fn spec() -> RunSpec {
+        RunSpec {
+            id: "r-1".parse().unwrap(),
+            operation: Operation::Scan,
+            reboot: Default::default(),
+            dry_run: false,
+            trigger: Trigger::Routine {},
+            order: None,
+        }
+    }
+
+    fn progress() -> RunNews {
+        let active = ActiveRun {
+            spec: spec(),
+            started_at: Default::default(),
+            step: Step::Fetch,
+            waiting: None,
+            progress: None,
+        };
+        RunNews::Progress { active: Box::new(active) }
+    }
+
+    fn ended() -> RunEntry {
+        RunEntry {
+            spec: spec(),
+            started_at: Default::default(),
+            finished_at: Default::default(),
+            ending: Ending::Succeeded,
+            reason: String::new(),
+            steps: Vec::new(),
+            survey: None,
+            installed: None,
+            hooks: Vec::new(),
+            reboot: None,
+            after: None,
+            health: None,
+        }
+    }
+
+    /// Follows a run with an agent that says one of these at each connection, and then goes away.
+    fn followed(says: Vec<String>, leave: bool) -> Result<Watched, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("patchflockd.sock")).unwrap();
+        let connections = says.len();
+        let agent = std::thread::spawn(move || {
+            for say in says {
+                let (stream, _) = listener.accept().unwrap();
+                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                while lines.next().is_some_and(|line| !line.is_empty()) {}
+                (&stream).write_all(say.as_bytes()).unwrap();
+            }
+        });
+        let mut line = Line { bar: None, step: None, waiting: None };
+        let leave = AtomicBool::new(leave);
+        let watched = follow(&Client::at(dir.path()), &"r-1".parse().unwrap(), &leave, &mut line);
+        assert!(connections == 0 || agent.join().is_ok());
+        watched
+    }
+
+    fn answer(news: &RunNews) -> String {
+        let line = serde_json::to_string(news).unwrap();
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{line}\n")
+    }
+
+    #[test]
+    fn an_agent_that_restarts_is_followed_again() {
+        let end = RunNews::Ended { entry: Box::new(ended()) };
+        let starting = "HTTP/1.1 503 x\r\ncontent-length: 13\r\n\r\n{\"error\":\"x\"}".to_owned();
+        let says = vec![answer(&progress()), String::new(), starting, answer(&end)];
+        let watched = followed(says, false).unwrap();
+        assert!(matches!(watched, Watched::Ended(entry) if *entry == ended()));
+    }
+
+    #[test]
+    fn a_run_that_nobody_knows_after_a_restart_is_a_failure_that_says_where_to_look() {
+        let unknown = "HTTP/1.1 404 x\r\ncontent-length: 18\r\n\r\n{\"error\":\"no run\"}".to_owned();
+        let failure = followed(vec![answer(&progress()), unknown], false).err().unwrap();
+        assert_eq!(failure.code(), 2);
+        assert!(failure.to_string().contains("`patchflock runs show r-1`"), "{failure}");
+    }
+
+    #[test]
+    fn who_leaves_is_not_held_up() {
+        assert!(matches!(followed(vec![answer(&progress())], true).unwrap(), Watched::Left));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use patchflock_baselines::document::edit::{self, EditError};
 use patchflock_baselines::document::override_list::{
     MAX_PATCH_CHARS, MAX_PATCHES, parse_baseline_override, parse_override_list,
 };
@@ -34,6 +35,33 @@ pub fn import_aws(data: &[u8]) {
             check_document(&imported.document, None);
         }
         Err(problems) => check_errors(data, &problems),
+    }
+}
+
+/// `document::edit`: an edited source has the patch in the list it was put into and not in the other, keeps its lines
+/// but for one and the entries that went, and has nothing more to change; a diff of the two says so.
+pub fn document_edit(data: &[u8]) {
+    let source = text(data);
+    for (edit, approves) in [(edit::approve as fn(&str, &str) -> _, true), (edit::reject, false)] {
+        for patch in ["bash", "linux-image-*", "CVE-2026-1"] {
+            let changed: String = match edit(&source, patch) {
+                Ok(changed) => changed,
+                Err(EditError::Invalid(problems)) => return check_errors(source.as_bytes(), &problems),
+                Err(error) => {
+                    assert!(!error.to_string().is_empty());
+                    continue;
+                }
+            };
+            let parsed = parse("changed.yaml", changed.as_bytes()).expect("an edited document is valid");
+            let [Document::PatchBaseline(baseline)] = parsed.documents.as_slice() else {
+                panic!("no baseline: {changed}")
+            };
+            let has = |list: &[String]| list.iter().any(|listed| listed == patch);
+            assert_eq!(has(&baseline.approved_patches), approves, "{changed}");
+            assert_eq!(has(&baseline.rejected_patches), !approves, "{changed}");
+            assert!(matches!(edit(&changed, patch), Err(EditError::NothingToChange(_))), "{changed}");
+            assert!(edit::diff(&source, &changed).starts_with("--- old\n+++ new\n@@ "));
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod seeds;
 mod store;
 mod versions;
 
-pub use documents::{baseline_override, document, import_aws, override_list};
+pub use documents::{baseline_override, document, document_edit, import_aws, override_list};
 pub use machine::apt::{
     apt_policy, apt_simulation, changelog, deb_packages, deb_release, dpkg_blame, dpkg_status, status_fd,
 };
@@ -38,6 +38,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, which is also that of its directory of seeds.
 pub const TARGETS: &[(&str, Target)] = &[
     ("document", document),
+    ("document_edit", document_edit),
     ("import_aws", import_aws),
     ("override_list", override_list),
     ("baseline_override", baseline_override),

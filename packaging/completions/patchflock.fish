@@ -26,6 +26,20 @@ end
 
 complete -c patchflock -n "__fish_patchflock_needs_command" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_needs_command" -s V -l version -d 'Print version'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "apply" -d 'Adopt documents: baselines, windows, patch groups, defaults'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "get" -d 'List the adopted documents'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "scan" -d 'Look for missing patches now'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "install" -d 'Install what is approved now, without waiting for a window'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "patch-now" -d 'Install what is approved now, without waiting for a window'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "status" -d 'Show this machine: baseline, compliance, what runs and what comes next'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "explain" -d 'Say why a patch is installed or not, and when it will be'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "runs" -d 'Show what was done and when'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "compliance" -d 'Show which patches are missing, failed, or wait for a reboot'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "describe" -d 'Show one document, and of a window its next openings'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "diff" -d 'Show what `apply` would change'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "delete" -d 'Delete a document'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "approve" -d 'Approve a patch in a baseline'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "reject" -d 'Reject a patch in a baseline'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "try" -d 'Show what is missing here, what a baseline approves today, and why (changes nothing, no root)'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "once" -d 'Install what a baseline approves, after showing it and asking (needs root)'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "inventory" -d 'Print what is installed and what is offered here, as JSON (changes nothing, no root)'
@@ -37,6 +51,97 @@ complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "predefined" -
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "completions" -d 'Print a completion script for your shell'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "man" -d 'Write the man pages into a directory'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand apply" -s f -l file -d 'Documents to adopt; `-` reads standard input' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand apply" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand apply" -l dry-run -d 'Only show what would change'
+complete -c patchflock -n "__fish_patchflock_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand get" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand get" -l all -d 'Deleted ones, too'
+complete -c patchflock -n "__fish_patchflock_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand scan" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand scan" -l detach -d 'Do not wait for the end'
+complete -c patchflock -n "__fish_patchflock_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l reboot -d 'Reboot afterwards' -r -f -a "if-needed\t'When the machine shows that it needs one'
+always\t'In any case'
+never\t'Never; what needs a reboot stays not compliant until one'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l baseline-override -d 'Judge by this baseline, or list of baselines, instead of the one in force; for this run only' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l install-override-list -d 'Install exactly what this list names, whatever the baseline says; compliance is still judged by it' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l exclude -d 'Leave these patches out of this run, and what depends on them' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l reason -d 'Words for the history' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l dry-run -d 'Only show what would change'
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l detach -d 'Do not wait for the end'
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l reboot -d 'Reboot afterwards' -r -f -a "if-needed\t'When the machine shows that it needs one'
+always\t'In any case'
+never\t'Never; what needs a reboot stays not compliant until one'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l baseline-override -d 'Judge by this baseline, or list of baselines, instead of the one in force; for this run only' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l install-override-list -d 'Install exactly what this list names, whatever the baseline says; compliance is still judged by it' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l exclude -d 'Leave these patches out of this run, and what depends on them' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l reason -d 'Words for the history' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l dry-run -d 'Only show what would change'
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l detach -d 'Do not wait for the end'
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand status" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand explain" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -l package -d 'Only runs that touched this package' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -l cve -d 'Only runs that fixed this CVE' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -l limit -d 'How many' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -f -a "show" -d 'Show the whole story of a run: steps, packages, hooks, reboot, compliance'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -f -a "watch" -d 'Follow a run until it ends'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -f -a "cancel" -d 'End a run that has not changed anything yet'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and not __fish_seen_subcommand_from show watch cancel help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from watch" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the whole story of a run: steps, packages, hooks, reboot, compliance'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Follow a run until it ends'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'End a run that has not changed anything yet'
+complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand compliance" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand compliance" -l all -d 'Show every patch, not only what makes the machine not compliant'
+complete -c patchflock -n "__fish_patchflock_using_subcommand compliance" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand describe" -l version -d 'An older version' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand describe" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand diff" -s f -l file -d 'Documents to compare with what is adopted; `-` reads standard input' -r -F
+complete -c patchflock -n "__fish_patchflock_using_subcommand diff" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand delete" -s y -l yes -d 'Delete without asking'
+complete -c patchflock -n "__fish_patchflock_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -l baseline -d 'The baseline to change' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -l dry-run -d 'Only show what would change'
+complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -l baseline -d 'The baseline to change' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -l dry-run -d 'Only show what would change'
+complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
@@ -104,17 +209,33 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __
 complete -c patchflock -n "__fish_patchflock_using_subcommand predefined; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c patchflock -n "__fish_patchflock_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand man" -s h -l help -d 'Print help'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "try" -d 'Show what is missing here, what a baseline approves today, and why (changes nothing, no root)'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "once" -d 'Install what a baseline approves, after showing it and asking (needs root)'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "inventory" -d 'Print what is installed and what is offered here, as JSON (changes nothing, no root)'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "evaluate" -d 'As `try`, for a saved inventory and for any day: what would be approved then?'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "window" -d 'Show when a maintenance window opens'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "import" -d 'Turn what the AWS CLI prints into a Patchflock document'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "validate" -d 'Check baselines and windows, and name every problem with its line'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "predefined" -d 'Show the baselines that come with Patchflock'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "completions" -d 'Print a completion script for your shell'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from try once inventory evaluate window import validate predefined completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "apply" -d 'Adopt documents: baselines, windows, patch groups, defaults'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "get" -d 'List the adopted documents'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "scan" -d 'Look for missing patches now'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "install" -d 'Install what is approved now, without waiting for a window'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "status" -d 'Show this machine: baseline, compliance, what runs and what comes next'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "explain" -d 'Say why a patch is installed or not, and when it will be'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "runs" -d 'Show what was done and when'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "compliance" -d 'Show which patches are missing, failed, or wait for a reboot'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "describe" -d 'Show one document, and of a window its next openings'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "diff" -d 'Show what `apply` would change'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "delete" -d 'Delete a document'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "approve" -d 'Approve a patch in a baseline'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "reject" -d 'Reject a patch in a baseline'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "try" -d 'Show what is missing here, what a baseline approves today, and why (changes nothing, no root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "once" -d 'Install what a baseline approves, after showing it and asking (needs root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "inventory" -d 'Print what is installed and what is offered here, as JSON (changes nothing, no root)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "evaluate" -d 'As `try`, for a saved inventory and for any day: what would be approved then?'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "window" -d 'Show when a maintenance window opens'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "import" -d 'Turn what the AWS CLI prints into a Patchflock document'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "validate" -d 'Check baselines and windows, and name every problem with its line'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "predefined" -d 'Show the baselines that come with Patchflock'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "completions" -d 'Print a completion script for your shell'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "show" -d 'Show the whole story of a run: steps, packages, hooks, reboot, compliance'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "watch" -d 'Follow a run until it ends'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "cancel" -d 'End a run that has not changed anything yet'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from window" -f -a "next" -d 'Show its next openings: start, cutoff (nothing new begins) and end'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from import" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from predefined" -f -a "list" -d 'List their names and what they approve'

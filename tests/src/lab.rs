@@ -16,6 +16,7 @@ pub mod root;
 pub mod machine;
 pub mod network;
 
+pub mod agent;
 pub mod apt;
 pub mod crowd;
 pub mod deb;

@@ -4,6 +4,8 @@
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
+#[path = "cli_program/agent.rs"]
+mod agent;
 #[path = "cli_program/answers.rs"]
 mod answers;
 #[path = "cli_program/bad_input.rs"]
@@ -12,6 +14,8 @@ mod bad_input;
 mod bench;
 #[path = "cli_program/documented.rs"]
 mod documented;
+#[path = "cli_program/node.rs"]
+mod node;
 #[path = "cli_program/overrides.rs"]
 mod overrides;
 #[path = "cli_program/packaged.rs"]

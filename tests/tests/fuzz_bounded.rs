@@ -81,7 +81,7 @@ macro_rules! targets {
 }
 
 targets! {
-    document import_aws override_list baseline_override schedule inventory versions names limits
+    document document_edit import_aws override_list baseline_override schedule inventory versions names limits
     os_release elf proc_files
     deb_packages deb_release dpkg_status apt_simulation apt_policy status_fd dpkg_blame changelog
     dnf_script rpm_list repomd updateinfo packed
@@ -128,6 +128,10 @@ fn some_damaged_seeds_are_still_accepted() {
         assert!(count > 10, "{name}: {count} inputs are accepted");
     };
     accepted("document", |i| patchflock_baselines::document::parse("x", i).is_ok());
+    accepted("document_edit", |i| {
+        let text = String::from_utf8_lossy(i);
+        patchflock_baselines::document::edit::approve(&text, "new").is_ok()
+    });
     accepted("updateinfo", |i| patchflock_machine::pm::dnf::fuzzing::updateinfo(i, 1 << 20, &[]).is_ok());
     accepted("deb_packages", |i| patchflock_machine::pm::apt::fuzzing::packages(i, &["bash"]).is_ok());
     accepted("codec", |i| {

@@ -1,6 +1,6 @@
 //! Our own packages on machines that run: what apt and dnf make of them from the first installation to the last trace.
 //!
-//! The agent and its privileged half are stand-ins here, so that each test says which of the packages' promises it is
+//! The programs are stand-ins in most of them, so that each test says which of the packages' promises it is
 //! about; the real ones are installed by [`package::install`].
 #![cfg(feature = "lab")]
 #![expect(
@@ -15,6 +15,7 @@ use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::door;
 use patchflock_tests::lab::machine::Machine;
 use patchflock_tests::lab::package::{Packages, Recipe, tree, wait_active};
+use patchflock_tests::lab::root::RootDir;
 
 const SETTINGS: &str = "/etc/patchflock/patchflock.toml";
 /// Connects, asks, shows the answer.
@@ -27,7 +28,7 @@ const HOLD: &str = r#"perl -MIO::Socket::UNIX -e '$| = 1; my $s = IO::Socket::UN
 const TRANSACTION: &str = "systemd-run --quiet --unit=patchflock-txn-1 --collect -p Type=exec -p KillMode=process -p SendSIGKILL=no";
 
 fn stand_in(version: &str) -> Packages {
-    Recipe::stand_in().unwrap().version(version).build().unwrap()
+    Recipe::stand_in().version(version).build().unwrap()
 }
 
 fn said(out: &Output) -> String {
@@ -159,7 +160,7 @@ fn the_deb_installs_upgrades_itself_and_keeps_what_the_administrator_wrote() {
     let dir = tempfile::tempdir().unwrap();
     let other = dir.path().join("patchflock.toml");
     std::fs::write(&other, "# other defaults\n").unwrap();
-    let newer = Recipe::stand_in().unwrap().version("1.1").settings(&other).build().unwrap();
+    let newer = Recipe::stand_in().version("1.1").settings(&other).build().unwrap();
     let place = newer.copy_to(&machine).unwrap();
     let upgrade = format!(
         "env DEBIAN_FRONTEND=noninteractive apt-get -y -o Dpkg::Options::=--force-confold install {place}"
@@ -171,7 +172,7 @@ fn the_deb_installs_upgrades_itself_and_keeps_what_the_administrator_wrote() {
 
     // Whoever turned the agent off finds it off after an upgrade.
     machine.ok("systemctl disable --now patchflockd").unwrap();
-    let newest = Recipe::stand_in().unwrap().version("1.2").settings(&other).build().unwrap();
+    let newest = Recipe::stand_in().version("1.2").settings(&other).build().unwrap();
     let out = newest.try_install(&machine).unwrap();
     assert!(out.success(), "{}", said(&out));
     assert_eq!(property(&machine, "patchflockd", "ActiveState"), "inactive");
@@ -240,7 +241,7 @@ fn the_rpm_installs_upgrades_itself_and_leaves_state_when_erased() {
     let dir = tempfile::tempdir().unwrap();
     let other = dir.path().join("patchflock.toml");
     std::fs::write(&other, "# other defaults\n").unwrap();
-    let newer = Recipe::stand_in().unwrap().version("1.1").settings(&other).build().unwrap();
+    let newer = Recipe::stand_in().version("1.1").settings(&other).build().unwrap();
     let place = newer.copy_to(&machine).unwrap();
     let upgrade =
         format!("dnf -y --setopt=reposdir=/nonexistent --repofrompath=d,/srv/distribution upgrade {place}");
@@ -289,4 +290,21 @@ fn the_packages_of_the_real_programs_satisfy_the_checkers_of_both_families_and_c
     let again = Recipe::built().unwrap().build_into(dir.path()).unwrap();
     assert_eq!(std::fs::read(&packages.deb).unwrap(), std::fs::read(&again.deb).unwrap());
     assert_eq!(std::fs::read(&packages.rpm).unwrap(), std::fs::read(&again.rpm).unwrap());
+}
+
+#[test]
+fn the_deb_of_the_real_programs_installs_where_no_systemd_runs_and_its_command_works() {
+    let root = RootDir::new(&Base::debian().unwrap()).unwrap();
+    let packages = Recipe::built().unwrap().build().unwrap();
+    root.write("/srv/patchflock.deb", std::fs::read(&packages.deb).unwrap()).unwrap();
+    root.ok("apt-get -y install /srv/patchflock.deb").unwrap();
+    let help = root.ok("patchflock --help").unwrap();
+    assert!(help.contains("Usage: patchflock"), "{help}");
+    let links = "/etc/systemd/system/multi-user.target.wants/patchflockd.service \
+                 /etc/systemd/system/sockets.target.wants/patchflock-priv.socket";
+    root.ok(&format!("ls {links}")).unwrap();
+    assert_eq!(root.ok("stat -c '%a %U' /var/lib/patchflock/agent").unwrap(), "750 patchflock\n");
+    assert!(root.processes().is_empty(), "{:?}", root.processes());
+    root.ok("apt-get -y purge patchflock").unwrap();
+    root.ok(&format!("! ls {links} /etc/patchflock /var/lib/patchflock 2> /dev/null")).unwrap();
 }

@@ -1,7 +1,8 @@
 //! The local API from the side of who asks: blocking functions, one connection for each request.
 //!
 //! The command line waits for one answer at a time, so nothing here is asynchronous for its callers. Everything has a
-//! deadline and a bound but the stream of a run's events, which is asked in steps.
+//! deadline and a bound but the stream of a run's events, which is asked in steps. Not for use inside of an asynchronous
+//! runtime: each function starts a small one of its own.
 
 mod error;
 mod events;

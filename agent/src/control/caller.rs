@@ -18,7 +18,7 @@ pub struct Caller {
     pub uid: u32,
     /// Process id, where the kernel knows it.
     pub pid: Option<i32>,
-    /// Name of the user, where the machine knows one.
+    /// Name of the user, where it was looked up and the machine knows one.
     pub name: Option<String>,
 }
 
@@ -30,7 +30,14 @@ impl Caller {
     pub fn of(stream: &UnixStream) -> std::io::Result<Self> {
         let peer = stream.peer_cred()?;
         let uid = peer.uid();
-        Ok(Self { uid, pid: peer.pid(), name: passwd().and_then(|text| named(&text, uid)) })
+        Ok(Self { uid, pid: peer.pid(), name: None })
+    }
+
+    /// The same, with the name that the machine knows it by. Reads a file, so it is not done for everybody.
+    #[must_use]
+    pub fn with_name(self) -> Self {
+        let name = passwd().and_then(|text| named(&text, self.uid));
+        Self { name, ..self }
     }
 }
 

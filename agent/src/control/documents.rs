@@ -5,13 +5,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
-use patchflock_api::answer::DocumentText;
-use patchflock_api::document::DocumentEntry;
-use serde::Deserialize;
-
 use super::Documents;
 use super::reads::is_name;
+use anyhow::{Context, ensure};
+use patchflock_api::answer::DocumentText;
+use patchflock_api::catalogue::{LogLine, sha256};
+use patchflock_api::document::DocumentEntry;
 
 /// A quarter of a million versions.
 const LOG_CAP: u64 = 64 << 20;
@@ -24,21 +23,13 @@ pub struct DocumentFiles {
     directory: PathBuf,
 }
 
-/// A line of the log: the entry, or the entry and how many lines were adopted with it.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Bare(DocumentEntry),
-    Wrapped { entry: DocumentEntry },
-}
-
 impl DocumentFiles {
     /// The documents in this directory, usually `/var/lib/patchflock/documents`.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into() }
     }
 
-    /// Every line of the log; a last line without its end was not adopted.
+    /// Every version that was adopted. A last line without its end was not, nor was what should have come with it.
     fn log(&self) -> anyhow::Result<Vec<DocumentEntry>> {
         let path = self.directory.join("log.jsonl");
         let context = || format!("reading {}", path.display());
@@ -53,14 +44,14 @@ impl DocumentFiles {
             line.clear();
             lines.read_until(b'\n', &mut line).with_context(context)?;
             if line.last() != Some(&b'\n') {
-                return Ok(entries);
+                break;
             }
-            let (Line::Bare(entry) | Line::Wrapped { entry }) =
-                serde_json::from_slice(&line).with_context(context)?;
-            if is_name(&entry.kind) && is_name(&entry.name) {
-                entries.push(entry);
-            }
+            entries.push(serde_json::from_slice::<LogLine>(&line).with_context(context)?);
         }
+        let whole = |(n, line): &(usize, &LogLine)| n.saturating_add(line.more) < entries.len();
+        let whole = entries.iter().enumerate().take_while(whole).count();
+        let named = |e: &DocumentEntry| is_name(&e.kind) && is_name(&e.name);
+        Ok(entries.into_iter().take(whole).map(|line| line.entry).filter(named).collect())
     }
 
     fn text(&self, entry: &DocumentEntry) -> anyhow::Result<Option<String>> {
@@ -74,6 +65,11 @@ impl DocumentFiles {
         let file = File::open(&path).with_context(context)?;
         file.take(TEXT_CAP + 1).read_to_string(&mut text).with_context(context)?;
         ensure!(text.len() as u64 <= TEXT_CAP, "{} is larger than {} MiB", path.display(), TEXT_CAP >> 20);
+        ensure!(
+            sha256(text.as_bytes()) == entry.sha256,
+            "{} is not the text that was adopted; apply the document again",
+            path.display()
+        );
         Ok(Some(text))
     }
 }

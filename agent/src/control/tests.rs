@@ -78,9 +78,30 @@ fn a_torn_last_line_of_the_log_was_not_adopted_and_a_broken_one_is_named() {
     bench.document("PatchBaseline", "web", 1, Some("one\n"));
     bench.append_to_log("{\"kind\":\"PatchBase");
     assert_eq!(bench.client().documents().unwrap().len(), 1);
+    let text = bench.path().join("documents/PatchBaseline/web/1.yaml");
+    std::fs::write(text, "two\n").unwrap();
+    let (status, why) = refused(bench.client().document("PatchBaseline", "web", None));
+    assert!(status == 500 && why.contains("not the text that was adopted"), "{why}");
     bench.append_to_log("\n");
     let (status, why) = refused(bench.client().documents());
     assert!(status == 500 && why.contains("log.jsonl"), "{why}");
+}
+
+#[test]
+fn what_was_not_adopted_completely_was_not_adopted() {
+    let bench = Bench::new();
+    bench.document("PatchBaseline", "web", 1, Some("one\n"));
+    let line = |name: &str, more: usize| {
+        format!(
+            "{{\"entry\":{{\"kind\":\"PatchBaseline\",\"name\":\"{name}\",\"version\":1,\"sha256\":\"\",\
+             \"adopted_at\":\"2026-11-24T00:00:00Z\",\"by\":\"x\",\"expires\":null,\"deleted\":true}},\"more\":{more}}}\n"
+        )
+    };
+    bench.append_to_log(&line("a-1", 2));
+    bench.append_to_log(&line("a-2", 1));
+    assert_eq!(bench.client().documents().unwrap().len(), 1);
+    bench.append_to_log(&line("a-3", 0));
+    assert_eq!(bench.client().documents().unwrap().len(), 4);
 }
 
 #[test]
@@ -156,6 +177,7 @@ fn an_administrator_starts_and_cancels_runs_and_is_named_to_the_daemon() {
     let requests = bench.requests();
     assert_eq!(requests.len(), 5);
     for (by, _) in &requests {
+        assert!(uid != 0 || by.to_string() == "uid 0 (root)", "{by}");
         assert_eq!((by.uid, by.pid), (uid, Some(rustix::process::getpid().as_raw_nonzero().get())));
     }
     assert_eq!(requests[0].1, ControlWhat::Start(scan()));

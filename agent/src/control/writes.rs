@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::reads::id;
-use super::reply::Refusal;
+use super::reply::{Refusal, blocking};
 use super::{Caller, ControlAnswer, ControlRequest, ControlWhat, Shared};
 
 /// Most bytes of a body.
@@ -80,6 +80,7 @@ async fn changed(
 
 async fn ask(shared: &Shared, by: Caller, what: ControlWhat) -> Result<ControlAnswer, Refusal> {
     let stops = || Refusal::unavailable("the agent is stopping: try again when it has started");
+    let by = blocking(move || Ok(by.with_name())).await?;
     let (answer, answered) = oneshot::channel();
     let asked = async {
         shared.handle.requests.send(ControlRequest { by, what, answer }).await.map_err(|_| stops())?;

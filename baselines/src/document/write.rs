@@ -13,6 +13,8 @@ use chrono::{DateTime, Utc};
 use super::{Document, expiry};
 use yaml::Yaml;
 
+pub(super) use yaml::scalar;
+
 /// A document as YAML, without expiry.
 pub fn to_yaml(document: &Document) -> String {
     to_yaml_until(document, None)

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use patchflock_api::client::Client;
 use patchflock_api::status::Status;
 use patchflock_baselines::document::{self, Document};
-use patchflock_baselines::window::{MaintenanceWindow, Target, TargetKey, Task, TaskAction};
+use patchflock_baselines::window::{MaintenanceWindow, NodeFacts, TaskAction};
 use serde::Serialize;
 
 use crate::blame::Failure;
@@ -32,13 +32,18 @@ impl Windows {
     /// Reads the windows of this machine; of those that install here, each with the instant at which it expires.
     pub(super) fn of_node(client: &Client, status: &Status) -> Result<Self, Failure> {
         let mut found = Self::default();
+        let node = NodeFacts {
+            node_id: status.node.to_string(),
+            hostname: status.hostname.clone(),
+            tags: status.tags.clone(),
+        };
         for entry in client.documents()? {
             if entry.kind != "MaintenanceWindow" || entry.deleted {
                 continue;
             }
             let text = client.document(&entry.kind, &entry.name, None)?.text.unwrap_or_default();
             match document::parse(&entry.name, text.as_bytes()) {
-                Ok(parsed) => found.add(parsed.documents, entry.expires, status),
+                Ok(parsed) => found.add(parsed.documents, entry.expires, &node),
                 Err(_) => found.notes.push(format!(
                     "note: this patchflock does not understand the window {}, so it is left out here",
                     entry.name
@@ -48,11 +53,20 @@ impl Windows {
         Ok(found)
     }
 
-    fn add(&mut self, documents: Vec<Document>, expires: Option<DateTime<Utc>>, status: &Status) {
+    fn add(&mut self, documents: Vec<Document>, expires: Option<DateTime<Utc>>, node: &NodeFacts) {
         for document in documents {
-            if let Document::MaintenanceWindow(window) = document
-                && installs_on(&window, status)
-            {
+            let Document::MaintenanceWindow(window) = document else { continue };
+            let mut installs = false;
+            for found in window.tasks_for(node) {
+                match found.not_run {
+                    None => installs |= matches!(found.task.action, TaskAction::Install { .. }),
+                    Some(why) => self.notes.push(format!(
+                        "note: task {} of window {} is not run: {why}",
+                        found.task.name, window.name
+                    )),
+                }
+            }
+            if installs {
                 self.windows.push((window, expires));
             }
         }
@@ -74,30 +88,5 @@ impl Windows {
             })
         };
         self.windows.iter().filter_map(first).min_by_key(|o| o.start.max(from))
-    }
-}
-
-/// Whether a window has a task that installs on this node.
-fn installs_on(window: &MaintenanceWindow, status: &Status) -> bool {
-    let installs = |task: &&Task| matches!(task.action, TaskAction::Install { .. });
-    window.tasks.iter().filter(installs).any(|task| all(&task.targets, window, status))
-}
-
-/// Conditions must all hold; the values of one are alternatives (reference 6.5). Resource groups are not known here.
-fn all(targets: &[Target], window: &MaintenanceWindow, status: &Status) -> bool {
-    !targets.is_empty() && targets.iter().all(|target| holds(target, window, status))
-}
-
-fn holds(Target { key, values }: &Target, window: &MaintenanceWindow, status: &Status) -> bool {
-    match key {
-        TargetKey::InstanceIds => values.iter().any(|v| v == status.node.as_str()),
-        TargetKey::Tag(tag) => status.tags.get(tag).is_some_and(|value| values.contains(value)),
-        TargetKey::TagKey => values.iter().any(|tag| status.tags.contains_key(tag)),
-        TargetKey::WindowTargetIds => window.targets.iter().any(|registered| {
-            // A registered target names no other one.
-            let nested = registered.targets.iter().any(|t| t.key == TargetKey::WindowTargetIds);
-            values.contains(&registered.name) && !nested && all(&registered.targets, window, status)
-        }),
-        TargetKey::ResourceGroupName | TargetKey::ResourceTypeFilters => false,
     }
 }

@@ -30,8 +30,8 @@ pub const PROGRAMS: [&str; 3] = ["patchflock", "patchflock-priv", "patchflockd"]
 /// What is active on a machine after an installation.
 pub const UNITS: [&str; 2] = ["patchflock-priv.socket", "patchflockd.service"];
 
-/// Built packages that no test used for this long are deleted, in seconds.
-const KEEP: i64 = 86_400;
+/// Packages that no test asked for in this time are deleted when others are built, in seconds.
+const KEEP: i64 = 2 * 3_600;
 
 /// Packages to be built.
 #[derive(Debug, Clone)]
@@ -39,7 +39,6 @@ pub struct Recipe {
     programs: PathBuf,
     version: Option<String>,
     settings: Option<PathBuf>,
-    _programs: Option<std::sync::Arc<tempfile::TempDir>>,
 }
 
 impl Recipe {
@@ -55,30 +54,12 @@ impl Recipe {
                 programs.join(missing).display()
             );
         }
-        Ok(Self { programs, version: None, settings: None, _programs: None })
+        Ok(Self { programs, version: None, settings: None })
     }
 
-    /// Of the freshly built command line, and scripts in the place of the agent and its privileged half: what the
-    /// packages do, whatever the programs in them do.
-    ///
-    /// # Errors
-    /// The command line is not built.
-    pub fn stand_in() -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let scripts = tree().join("tests/testdata/package");
-        for (program, from) in [
-            ("patchflock", door::patchflock()?),
-            ("patchflock-priv", scripts.join("patchflock-priv")),
-            ("patchflockd", scripts.join("patchflockd")),
-        ] {
-            fs::copy(&from, dir.path().join(program)).with_context(|| from.display().to_string())?;
-        }
-        Ok(Self {
-            programs: dir.path().into(),
-            version: None,
-            settings: None,
-            _programs: Some(std::sync::Arc::new(dir)),
-        })
+    /// Of scripts in the place of the programs: what the packages do, whatever the programs in them do.
+    pub fn stand_in() -> Self {
+        Self { programs: tree().join("tests/testdata/package"), version: None, settings: None }
     }
 
     /// As another version.
@@ -109,6 +90,9 @@ impl Recipe {
             self.build_into(work.path())?;
             fs::rename(work.keep(), &dir)?;
         }
+        // Renews the time of the directory: a sweep beside this test must not take what the test is about to use.
+        fs::write(dir.join("used"), "")?;
+        fs::remove_file(dir.join("used"))?;
         Packages::open(&dir)
     }
 

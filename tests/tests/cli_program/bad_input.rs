@@ -8,7 +8,7 @@ use crate::bench::{AT, Bench, fixture};
 fn usage_errors_end_with_1() {
     let bench = Bench::new();
     bench.run("frobnicate").refused(&["unrecognized subcommand 'frobnicate'"]);
-    bench.run("evalute").refused(&["similar subcommands exist: 'validate', 'evaluate'"]);
+    bench.run("evalute").refused(&["similar subcommands exist: 'delete', 'validate', 'evaluate'"]);
     bench.run("evaluate").refused(&["--inventory <FILE>"]);
     bench.run("evaluate --inventory apt.json --frob").refused(&["--frob"]);
     bench.run("evaluate --inventory apt.json -o xml").refused(&["xml", "json"]);

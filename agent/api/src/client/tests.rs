@@ -104,3 +104,21 @@ fn trouble_of_the_privileged_half_and_its_silence_are_errors() {
         peer.join().unwrap();
     }
 }
+
+#[test]
+fn an_answer_that_never_ends_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("priv.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let endless = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut sent = 0_u64;
+        while stream.write_all(&[b'x'; 64 << 10]).is_ok() {
+            sent += 64 << 10;
+        }
+        sent
+    });
+    let error = privileged::ask_at(&socket, &delete(), |_| ()).unwrap_err().to_string();
+    assert!(error.contains("a line of more than 8 MiB"), "{error}");
+    assert!(endless.join().unwrap() < 4 * crate::privileged::LINE_CAP);
+}

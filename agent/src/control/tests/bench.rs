@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Mutex;
 
+use patchflock_api::catalogue::{LogLine, sha256};
 use patchflock_api::client::Client;
 use patchflock_api::run::{Ending, Operation, RunSpec, Step, Trigger};
 use patchflock_api::status::ActiveRun;
@@ -151,7 +152,7 @@ impl Bench {
             kind: kind.into(),
             name: name.into(),
             version,
-            sha256: String::new(),
+            sha256: sha256(text.unwrap_or_default().as_bytes()),
             adopted_at: at(0),
             by: "uid 0 (root)".into(),
             expires: None,
@@ -162,7 +163,7 @@ impl Bench {
             std::fs::create_dir_all(&dir).unwrap();
             std::fs::write(dir.join(format!("{version}.yaml")), text).unwrap();
         }
-        self.append_to_log(&(serde_json::to_string(&entry).unwrap() + "\n"));
+        self.append_to_log(&(serde_json::to_string(&LogLine { entry, more: 0 }).unwrap() + "\n"));
     }
 
     pub(super) fn append_to_log(&self, text: &str) {

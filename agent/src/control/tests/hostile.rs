@@ -74,7 +74,7 @@ fn a_document_is_never_a_way_to_other_files() {
         assert!([400, 404].contains(&status) && !why.contains("secret\n"), "{kind} {name}: {why}");
     }
     // Not even where the log itself says so, or the text is a link to elsewhere.
-    let line = r#"{"kind":"PatchBaseline","name":"../..","version":1,"sha256":"","adopted_at":"2026-11-24T00:00:00Z","by":"x","expires":null,"deleted":false}"#;
+    let line = r#"{"entry":{"kind":"PatchBaseline","name":"../..","version":1,"sha256":"","adopted_at":"2026-11-24T00:00:00Z","by":"x","expires":null,"deleted":false},"more":0}"#;
     bench.append_to_log(&format!("{line}\n"));
     assert_eq!(bench.client().documents().unwrap().len(), 1);
     let text = bench.path().join("documents/PatchBaseline/web/1.yaml");

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::patch_group::{MAX_BASELINES, MAX_PATCH_GROUP_CHARS};
+
 /// A patch group: the baselines of the nodes that carry its tag.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,12 +35,12 @@ pub enum PatchGroupKind {
 #[serde(deny_unknown_fields)]
 pub struct PatchGroupSpec {
     /// Value of the `Patch Group` tag. Default: the name of the document.
-    #[schemars(length(min = 1, max = 256), regex(pattern = r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"))]
+    #[schemars(length(min = 1, max = MAX_PATCH_GROUP_CHARS), regex(pattern = r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"))]
     #[schemars(extend("x-expected" = "letters, digits, spaces and `_.:/=+-@`"))]
     pub patch_group: Option<String>,
     /// Names of baselines, at most one for each operating system.
     #[schemars(
-        length(min = 1, max = 50),
+        length(min = 1, max = MAX_BASELINES),
         inner(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_.-]+$"))
     )]
     #[schemars(extend("x-expected" = "names of baselines: letters, digits, `_`, `.` and `-`"))]
@@ -85,7 +87,7 @@ pub enum DefaultBaselinesName {
 pub struct DefaultBaselinesSpec {
     /// Names of baselines, at most one for each operating system.
     #[schemars(
-        length(min = 1, max = 50),
+        length(min = 1, max = MAX_BASELINES),
         inner(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_.-]+$"))
     )]
     #[schemars(extend("x-expected" = "names of baselines: letters, digits, `_`, `.` and `-`"))]

@@ -130,7 +130,7 @@ fn needs_escape(c: char) -> bool {
 }
 
 /// A scalar as text: plain where every reader agrees, quoted elsewhere.
-pub(super) fn scalar(text: &str) -> String {
+pub(in crate::document) fn scalar(text: &str) -> String {
     let safe = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+".contains(c));
     // What YAML 1.1 takes for booleans.
