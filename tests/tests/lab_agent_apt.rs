@@ -33,7 +33,11 @@ fn a_window_opens_by_itself_and_exactly_the_plan_changes() {
     let (before, auto) = (agent.installed().unwrap(), agent.machine.ok("apt-mark showauto | sort").unwrap());
     agent.window_now("").unwrap();
     let entry = agent.wait_run("window").unwrap();
-    assert_eq!((&entry["ending"], &entry["installed"]["installed"]), (&"succeeded".into(), &3.into()), "{entry}");
+    assert_eq!(
+        (&entry["ending"], &entry["installed"]["installed"]),
+        (&"succeeded".into(), &3.into()),
+        "{entry}"
+    );
     let after = agent.installed().unwrap();
     assert_eq!(
         Agent::difference(&before, &after),
@@ -51,7 +55,10 @@ fn a_window_opens_by_itself_and_exactly_the_plan_changes() {
     // The record of the transaction is what people read of it.
     let shown = agent.patchflock(&format!("runs show {}", entry["spec"]["id"].as_str().unwrap())).unwrap();
     let said = shown.stdout_text();
-    assert!(shown.code == 0 && said.contains("tool") && said.contains("1.1") && said.contains("window"), "{said}");
+    assert!(
+        shown.code == 0 && said.contains("tool") && said.contains("1.1") && said.contains("window"),
+        "{said}"
+    );
     // It fired once: at the next looks nothing starts.
     let again = agent.wait_idle().unwrap();
     assert_eq!(again["last_run"]["spec"]["id"], entry["spec"]["id"], "{again}");
@@ -61,7 +68,12 @@ fn a_window_opens_by_itself_and_exactly_the_plan_changes() {
 fn patch_now_installs_what_is_approved_and_a_package_that_fails_does_not_sink_the_others() {
     let mut agent = Agent::new([Deb::new("good", "1.0"), Deb::new("bad", "1.0")]).unwrap();
     agent.baseline("").unwrap();
-    agent.publish([Deb::new("good", "1.1"), Deb::new("bad", "1.1").script("postinst", "echo no luck >&2; exit 7")]).unwrap();
+    agent
+        .publish([
+            Deb::new("good", "1.1"),
+            Deb::new("bad", "1.1").script("postinst", "echo no luck >&2; exit 7"),
+        ])
+        .unwrap();
     let dry = agent.patchflock("install --dry-run").unwrap();
     let said = format!("{}{}", dry.stdout_text(), dry.stderr_text());
     assert!(said.contains("good") && said.contains("bad") && said.contains("1.1"), "{said}");
@@ -71,7 +83,11 @@ fn patch_now_installs_what_is_approved_and_a_package_that_fails_does_not_sink_th
     assert_eq!(out.code, 3, "{said}");
     assert!(said.contains("bad") && said.contains("FAILED"), "{said}");
     let installed = agent.installed().unwrap();
-    assert_eq!([&installed["good"], &installed["bad"]], ["1.1 installed", "1.0 installed"], "bad was taken back");
+    assert_eq!(
+        [&installed["good"], &installed["bad"]],
+        ["1.1 installed", "1.0 installed"],
+        "bad was taken back"
+    );
     assert_eq!([agent.state("good").unwrap(), agent.state("bad").unwrap()], ["INSTALLED", "FAILED"]);
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "failed");
@@ -91,7 +107,11 @@ fn hooks_run_once_in_their_places_and_a_failing_one_before_cancels() {
     let hooks = agent.machine.files().read("/root/hooks").unwrap();
     assert_eq!(hooks, "pre-install 1.0\npost-install 1.1\non-exit 1.1\n");
     agent.publish([Deb::new("tool", "1.2")]).unwrap();
-    agent.machine.files().script("/etc/patchflock/hooks/pre-install.d/20-no", "#!/bin/sh\necho busy; exit 3\n").unwrap();
+    agent
+        .machine
+        .files()
+        .script("/etc/patchflock/hooks/pre-install.d/20-no", "#!/bin/sh\necho busy; exit 3\n")
+        .unwrap();
     let out = agent.patchflock("install").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code != 0 && said.contains("20-no") && said.contains("nothing was installed"), "{said}");
@@ -123,7 +143,10 @@ fn a_baseline_that_expired_or_went_missing_installs_nothing_and_never_falls_back
             soon.trim()
         ))
         .unwrap();
-    agent.machine.ok("until [ \"$(date -u +%s)\" -gt \"$(date -u +%s -d '+0 seconds')\" ] || sleep 3; do :; done").unwrap();
+    agent
+        .machine
+        .ok("until [ \"$(date -u +%s)\" -gt \"$(date -u +%s -d '+0 seconds')\" ] || sleep 3; do :; done")
+        .unwrap();
     let out = agent.patchflock("install").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code != 0 && said.contains("expired"), "{said}");

@@ -30,7 +30,11 @@ fn a_transaction_outlives_the_agent_and_is_reported_after_its_restart() {
     agent.wait_script("slow").unwrap();
     agent.machine.ok("touch /root/go; systemctl start patchflockd").unwrap();
     let entry = agent.wait_run("request").unwrap();
-    assert_eq!((&entry["ending"], &entry["installed"]["installed"]), (&"succeeded".into(), &1.into()), "{entry}");
+    assert_eq!(
+        (&entry["ending"], &entry["installed"]["installed"]),
+        (&"succeeded".into(), &1.into()),
+        "{entry}"
+    );
     assert_eq!(agent.installed().unwrap()["slow"], "1.1 installed");
     let tried = entry["steps"].as_array().unwrap().iter().filter(|s| s["step"] == "survey").count();
     assert_eq!(tried, 1, "followed, not begun anew: {entry}");
@@ -113,10 +117,12 @@ fn the_index_can_be_deleted_and_nothing_is_lost() {
     agent.baseline("").unwrap();
     agent.publish([Deb::new("tool", "1.1")]).unwrap();
     assert_eq!(agent.patchflock("install").unwrap().code, 0);
-    let before = (agent.json("runs").unwrap(), agent.json("runs --package tool").unwrap(), agent.json("get").unwrap());
+    let before =
+        (agent.json("runs").unwrap(), agent.json("runs --package tool").unwrap(), agent.json("get").unwrap());
     assert!(!before.1.as_array().unwrap().is_empty(), "{}", before.1);
     agent.machine.ok("systemctl stop patchflockd && rm -rf /var/lib/patchflock/agent/index && systemctl start patchflockd").unwrap();
     agent.wait_idle().unwrap();
-    let after = (agent.json("runs").unwrap(), agent.json("runs --package tool").unwrap(), agent.json("get").unwrap());
+    let after =
+        (agent.json("runs").unwrap(), agent.json("runs --package tool").unwrap(), agent.json("get").unwrap());
     assert_eq!(before, after);
 }

@@ -198,8 +198,13 @@ impl Agent {
     /// # Errors
     /// dpkg is broken.
     pub fn installed(&self) -> Result<BTreeMap<String, String>> {
-        let text = self.machine.ok("dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Status}\\n'")?;
-        Ok(text.lines().filter_map(|l| l.split_once(' ')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
+        let text =
+            self.machine.ok("dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Status}\\n'")?;
+        Ok(text
+            .lines()
+            .filter_map(|l| l.split_once(' '))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect())
     }
 
     /// Packages that differ between two looks.
