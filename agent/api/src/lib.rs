@@ -12,6 +12,7 @@ pub mod config;
 pub mod document;
 pub mod ids;
 pub mod order;
+pub mod pieces;
 pub mod privileged;
 pub mod run;
 pub mod status;

@@ -4,6 +4,12 @@
 //! half directly and is kept there; the agent only names it.
 
 use chrono::{DateTime, Utc};
+use patchflock_baselines::approval::names;
+use patchflock_baselines::baseline::Baseline;
+use patchflock_baselines::document::override_list::{parse_baseline_override, parse_override_list};
+use patchflock_baselines::document::{self, Document};
+use patchflock_baselines::os::OperatingSystem;
+use patchflock_machine::system::Wishes;
 use serde::{Deserialize, Serialize};
 
 /// Options of one patch-now or dry run.
@@ -24,4 +30,59 @@ pub struct Order {
     /// Words of the administrator for the history.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// What an order means.
+#[derive(Debug)]
+pub struct Meaning {
+    /// What the run takes and leaves.
+    pub wishes: Wishes,
+    /// Baselines in the place of those in force, one for each operating system.
+    baselines: Option<Vec<Baseline>>,
+}
+
+impl Meaning {
+    /// The baseline that takes the place of the one in force here (reference 2.7).
+    pub fn baseline(&self, os: OperatingSystem) -> Option<&Baseline> {
+        self.baselines.iter().flatten().find(|b| b.operating_system == os)
+    }
+}
+
+impl Order {
+    /// Reads the texts of an order.
+    ///
+    /// # Errors
+    /// Every problem of a text, with its place.
+    pub fn read(&self) -> Result<Meaning, String> {
+        let problems = |text: &str, problems: Vec<_>| document::render(text, &problems).trim_end().to_owned();
+        names::check_overrides(self.baseline_override.is_some(), self.install_override_list.is_some())
+            .map_err(|e| e.to_string())?;
+        let list = match &self.install_override_list {
+            None => None,
+            Some(text) => Some(
+                parse_override_list("install-override list", text.as_bytes())
+                    .map_err(|p| problems(text, p))?,
+            ),
+        };
+        let baselines = match &self.baseline_override {
+            None => None,
+            Some(text) if text.trim_start().starts_with('[') => {
+                let read = parse_baseline_override("baseline override", text.as_bytes());
+                Some(read.map_err(|p| problems(text, p))?.baselines)
+            }
+            Some(text) => {
+                let read =
+                    document::parse("baseline override", text.as_bytes()).map_err(|p| problems(text, p))?;
+                match <[Document; 1]>::try_from(read.documents) {
+                    Ok([Document::PatchBaseline(one)]) => Some(vec![one]),
+                    _ => {
+                        return Err(
+                            "a baseline override is a JSON list or one document of kind PatchBaseline".into(),
+                        );
+                    }
+                }
+            }
+        };
+        Ok(Meaning { wishes: Wishes { list, exclude: self.exclude.clone() }, baselines })
+    }
 }

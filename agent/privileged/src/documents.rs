@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use patchflock_api::catalogue::{self, Catalogue, CatalogueError, LogLine};
 use patchflock_api::document::{Applied, Change, DocumentEntry};
+use patchflock_api::pieces::separate;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::Trouble;
-use patchflock_baselines::document::{self, Document};
 use patchflock_machine::{host, lines, lock};
 use similar::TextDiff;
 
@@ -19,7 +18,7 @@ const DIFF_WITHIN: Duration = Duration::from_secs(2);
 
 /// Adopts every document of `text`, or says what that would change.
 pub(crate) fn apply(desk: &Desk, by: &str, text: &str, dry_run: bool) -> Result<Answer, Trouble> {
-    let documents = separate(text)?;
+    let documents = separate(text).map_err(failed)?;
     let _lock = if dry_run { None } else { Some(locked(desk)?) };
     let catalogue = load(desk)?;
     let mut applied = Vec::new();
@@ -125,48 +124,6 @@ fn adopt(desk: &Desk, catalogue: &Catalogue, applied: &[Applied]) -> Result<(), 
         .collect();
     lines::append(&desk.root, catalogue::LOG, catalogue.sound, &log)
         .map_err(|e| failed(format!("writing {}: {e}; nothing was adopted", catalogue::LOG)))
-}
-
-/// A document, when it expires, and its own source text.
-type Piece = (Document, Option<DateTime<Utc>>, String);
-
-/// Each document with its own source text.
-fn separate(text: &str) -> Result<Vec<Piece>, Trouble> {
-    let read = |text: &str| {
-        document::parse("document", text.as_bytes())
-            .map_err(|problems| failed(document::render(text, &problems).trim_end().to_owned()))
-    };
-    let pieces = |parsed: document::Parsed, text: &str| -> Vec<Piece> {
-        let dated = parsed.documents.into_iter().zip(parsed.expires);
-        dated.map(|(document, expires)| (document, expires, text.to_owned())).collect()
-    };
-    let whole = pieces(read(text)?, text);
-    if let [_] = whole.as_slice() {
-        return Ok(whole);
-    }
-    // YAML allows `---` at the beginning of a line between documents and nowhere else.
-    let mut texts = vec![String::new()];
-    for line in text.split_inclusive('\n') {
-        if line.trim_end() == "---" || line.starts_with("--- ") {
-            texts.push(String::new());
-        }
-        if line.trim_end() != "---"
-            && let Some(text) = texts.last_mut()
-        {
-            text.push_str(line);
-        }
-    }
-    let says = |text: &String| text.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
-    let mut found = Vec::new();
-    for text in texts.iter().filter(|text| says(text)) {
-        found.extend(pieces(read(text)?, text));
-    }
-    let same = |(one, at, _): &Piece, (other, until, _): &Piece| one == other && at == until;
-    if found.len() == whole.len() && found.iter().zip(&whole).all(|(a, b)| same(a, b)) {
-        Ok(found)
-    } else {
-        Err(failed("the documents of this text cannot be told apart: apply each from a file of its own"))
-    }
 }
 
 fn diff(old_text: &str, text: &str, old: Option<&DocumentEntry>, new: &DocumentEntry) -> String {

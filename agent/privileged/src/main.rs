@@ -33,7 +33,8 @@ fn run() -> anyhow::Result<()> {
         [] => {
             let stdin = std::io::stdin();
             let peer = rustix::net::sockopt::socket_peercred(stdin.as_fd())
-                .context("standard input is not a connection; systemd starts this program for its socket")?;
+                .context("standard input is no connection with a process that this machine can name; systemd starts this program \
+                     for its socket")?;
             let stream = UnixStream::from(stdin.as_fd().try_clone_to_owned()?);
             serve::serve(&desk, &stream, peer.uid.as_raw(), || {
                 patchflock_machine::exec::end_interruptible();

@@ -2,15 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::ids::OrderId;
-use patchflock_api::order::Order;
+use patchflock_api::order::{Meaning, Order};
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::Trouble;
-use patchflock_baselines::approval::names;
-use patchflock_baselines::baseline::Baseline;
-use patchflock_baselines::document::override_list::{parse_baseline_override, parse_override_list};
-use patchflock_baselines::document::{self, Document};
-use patchflock_baselines::os::OperatingSystem;
-use patchflock_machine::system::Wishes;
 use serde::{Deserialize, Serialize};
 
 use crate::Desk;
@@ -77,52 +71,8 @@ fn alive(order: &Order, now: DateTime<Utc>) -> Result<(), Trouble> {
 }
 
 /// What an order means.
-#[derive(Debug)]
-pub(crate) struct Meaning {
-    pub(crate) wishes: Wishes,
-    /// Baselines in the place of those in force, one for each operating system.
-    baselines: Option<Vec<Baseline>>,
-}
-
-impl Meaning {
-    /// The baseline that takes the place of the one in force here (reference 2.7).
-    pub(crate) fn baseline(&self, os: OperatingSystem) -> Option<&Baseline> {
-        self.baselines.iter().flatten().find(|b| b.operating_system == os)
-    }
-}
-
-/// Reads an order's texts.
 pub(crate) fn read(order: &Order) -> Result<Meaning, Trouble> {
-    let problems =
-        |text: &str, problems: Vec<_>| failed(document::render(text, &problems).trim_end().to_owned());
-    names::check_overrides(order.baseline_override.is_some(), order.install_override_list.is_some())
-        .map_err(|e| failed(e.to_string()))?;
-    let list = match &order.install_override_list {
-        None => None,
-        Some(text) => Some(
-            parse_override_list("install-override list", text.as_bytes()).map_err(|p| problems(text, p))?,
-        ),
-    };
-    let baselines = match &order.baseline_override {
-        None => None,
-        Some(text) if text.trim_start().starts_with('[') => {
-            let read = parse_baseline_override("baseline override", text.as_bytes());
-            Some(read.map_err(|p| problems(text, p))?.baselines)
-        }
-        Some(text) => {
-            let read =
-                document::parse("baseline override", text.as_bytes()).map_err(|p| problems(text, p))?;
-            match <[Document; 1]>::try_from(read.documents) {
-                Ok([Document::PatchBaseline(one)]) => Some(vec![one]),
-                _ => {
-                    return Err(failed(
-                        "a baseline override is a JSON list or one document of kind PatchBaseline",
-                    ));
-                }
-            }
-        }
-    };
-    Ok(Meaning { wishes: Wishes { list, exclude: order.exclude.clone() }, baselines })
+    order.read().map_err(failed)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::selection::{self, NodeFacts, UntaggedNodes};
 
 use crate::Desk;
-use crate::orders::Meaning;
 use crate::serve::journal;
 use crate::trouble::failed;
+use patchflock_api::order::Meaning;
 
 /// The choice, and the baseline where one is in effect.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use patchflock_api::config::{Config, ForeignUpdaters};
 use patchflock_api::ids::{OrderId, RunId};
+use patchflock_api::order::Meaning;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::{Choice, ComplianceSummary, Survey, Trouble};
 use patchflock_baselines::approval::Evaluation;
@@ -13,7 +14,7 @@ use patchflock_machine::system::{self, System};
 use patchflock_machine::{first_seen, host, lock, record};
 use serde::Serialize;
 
-use crate::orders::{self, Meaning};
+use crate::orders;
 use crate::plans::{self, Kept};
 use crate::policy::{self, Effective};
 use crate::serve::{Caller, calm};
