@@ -22,7 +22,7 @@ use patchflock_api::status::NextRun;
 
 pub use active::Active;
 pub use effect::{Act, Effect};
-pub use event::{Answer, Event, Policy, Refusal, SlotAnswer, StepId, Window};
+pub use event::{Answer, Event, Policy, Reboot, Refusal, SlotAnswer, StepId, Window};
 pub use journal::{ENDED_CAP, Journal};
 
 /// Woken at least so often, so that the journal tells until when the machine was awake.
@@ -36,8 +36,6 @@ pub struct Core {
     node: NodeId,
     policy: Policy,
     journal: Journal,
-    /// Boot id of the running system, where it has one.
-    boot_id: Option<String>,
     /// Since when this node has been able to start what is due.
     back_at: DateTime<Utc>,
     /// When it asked to be woken last.
@@ -63,14 +61,14 @@ impl Core {
     /// A decider that has not started: give it [`Event::Started`] first.
     pub fn new(node: NodeId, policy: Policy, journal: Journal) -> Self {
         let back_at = DateTime::<Utc>::MIN_UTC;
-        Self { node, policy, journal, boot_id: None, back_at, wake_at: None, strays: 0 }
+        Self { node, policy, journal, back_at, wake_at: None, strays: 0 }
     }
 
     /// What follows from a fact.
     pub fn on(&mut self, now: DateTime<Utc>, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         match event {
-            Event::Started { boot_id } => self.started(now, boot_id, &mut out),
+            Event::Started => self.started(now, &mut out),
             Event::PolicyRead { policy } => self.policy = policy,
             Event::Woke => self.woke(now, &mut out),
             Event::Requested { request, run, start, by } => {
@@ -98,12 +96,11 @@ impl Core {
         &self.journal
     }
 
-    fn started(&mut self, now: DateTime<Utc>, boot_id: Option<String>, out: &mut Vec<Effect>) {
-        self.boot_id = boot_id;
+    fn started(&mut self, now: DateTime<Utc>, out: &mut Vec<Effect>) {
         self.back_at = now;
         self.missed(now, out);
         if let Some(active) = &mut self.journal.active {
-            active.after_start(now, self.boot_id.as_deref());
+            active.after_start(now);
             self.perform(now, out);
         }
     }
@@ -184,7 +181,7 @@ impl Core {
         if let Answer::Surveyed(Ok(survey)) = &answer {
             self.journal.survey = Some((**survey).clone());
         }
-        match active.answered(now, answer, self.boot_id.as_deref()) {
+        match active.answered(now, answer) {
             Some(next) => self.go(now, next, out),
             None => self.strays += 1,
         }
@@ -229,7 +226,7 @@ impl Core {
 
     fn begin(&mut self, now: DateTime<Utc>, spec: RunSpec, out: &mut Vec<Effect>) {
         let number = self.journal.take_number();
-        self.journal.active = Some(Active::new(spec, now, number, self.boot_id.clone()));
+        self.journal.active = Some(Active::new(spec, now, number));
         self.perform(now, out);
     }
 
@@ -267,7 +264,7 @@ impl Core {
             return;
         }
         let id = spec.id.clone();
-        let never = Active::new(spec, now, 0, self.boot_id.clone());
+        let never = Active::new(spec, now, 0);
         out.push(Effect::Record(Box::new(RunEntry {
             steps: Vec::new(),
             ..never.entry(now, Ending::Skipped, reason.to_owned())

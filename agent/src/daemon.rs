@@ -151,8 +151,7 @@ impl Daemon {
         mut requests: mpsc::Receiver<ControlRequest>,
         mut stop: oneshot::Receiver<()>,
     ) -> anyhow::Result<()> {
-        let boot_id = self.wiring.facts.boot_id.clone();
-        self.feed(Event::Started { boot_id }).await;
+        self.feed(Event::Started).await;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -53,7 +53,7 @@ fn a_window_opens_by_itself_and_exactly_the_plan_changes() {
     let now = agent.machine.ok("apt-mark showauto | sort").unwrap();
     let new: Vec<&str> = now.lines().filter(|l| !auto.lines().any(|old| old == *l)).collect();
     assert_eq!(new, ["helper"], "what was pulled in is automatic, and nothing else changed its mark");
-    assert_eq!(agent.state("stay").unwrap(), "INSTALLED_OTHER");
+    assert_eq!(agent.state("stay").unwrap(), "INSTALLED_REJECTED", "it is there, and rejected");
     assert_eq!(agent.state("tool").unwrap(), "INSTALLED");
     // The record of the transaction is what people read of it.
     let shown = agent.patchflock(&format!("runs show {}", entry["spec"]["id"].as_str().unwrap())).unwrap();

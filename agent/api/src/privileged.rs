@@ -86,7 +86,8 @@ pub enum Request {
         /// The run.
         run: RunId,
     },
-    /// Agent: reboot, once per run. Answer: [`Answer::Done`] when the reboot is under way or has happened.
+    /// Agent: reboot, once per run. Answer: [`Answer::Done`] when the reboot is under way, [`Answer::Rebooted`] when it
+    /// has happened.
     Reboot {
         /// The run.
         run: RunId,
@@ -123,6 +124,11 @@ pub enum Reply {
 pub enum Answer {
     /// To `Fetch` and `Reboot`.
     Done {},
+    /// To `Reboot`, after the boot.
+    Rebooted {
+        /// Boot id of the running system, where it has one.
+        boot_id: Option<String>,
+    },
     /// To `Apply` and `Delete`.
     Applied {
         /// One per document.

@@ -32,7 +32,9 @@ pub(crate) fn reboot(
     let path = format!("{}/plans/{run}-reboot.json", crate::STATE);
     let boot_id = desk.boot_id();
     match desk.read::<Marker>(&path)? {
-        Some(marker) if marker.boot_id != boot_id || boot_id.is_none() => return Ok(Answer::Done {}),
+        Some(marker) if marker.boot_id != boot_id || boot_id.is_none() => {
+            return Ok(Answer::Rebooted { boot_id });
+        }
         Some(_) => desk.in_time(not_after)?,
         None => {
             desk.in_time(not_after)?;

@@ -48,12 +48,14 @@ pub struct Active {
     pub installed: Option<Installed>,
     /// What the hooks did.
     pub hooks: Vec<HookRun>,
-    /// Boot id when it began.
+    /// Boot id at its first survey.
     pub boot_before: Option<String>,
     /// The reboot was asked for then.
     pub reboot_asked_at: Option<DateTime<Utc>>,
     /// Boot id after the reboot.
     pub boot_after: Option<String>,
+    /// It has rebooted.
+    pub rebooted: bool,
     /// Compliance after the installation.
     pub after: Option<ComplianceSummary>,
     /// Whether the machine is well.
@@ -65,7 +67,7 @@ pub struct Active {
 }
 
 impl Active {
-    pub(super) fn new(spec: RunSpec, now: DateTime<Utc>, number: u64, boot_before: Option<String>) -> Self {
+    pub(super) fn new(spec: RunSpec, now: DateTime<Utc>, number: u64) -> Self {
         Self {
             spec,
             started_at: now,
@@ -82,9 +84,10 @@ impl Active {
             survey: None,
             installed: None,
             hooks: Vec::new(),
-            boot_before,
+            boot_before: None,
             reboot_asked_at: None,
             boot_after: None,
+            rebooted: false,
             after: None,
             health: None,
             verdict: None,
@@ -162,7 +165,7 @@ impl Active {
 
     /// After a start of the agent nothing is resumed half-way: what had not disturbed anything begins anew, what may
     /// have been done is asked about again.
-    pub(super) fn after_start(&mut self, now: DateTime<Utc>, boot_id: Option<&str>) {
+    pub(super) fn after_start(&mut self, now: DateTime<Utc>) {
         self.waiting = None;
         match self.step {
             Step::Fetch | Step::Slot => {
@@ -171,20 +174,8 @@ impl Active {
                 self.step_started_at = now;
                 self.retries = 0;
             }
-            Step::Reboot if self.rebooted(boot_id) => {
-                self.boot_after = boot_id.map(str::to_owned);
-                self.span(now, None);
-                self.step = Step::Verify;
-                self.step_started_at = now;
-                self.retries = 0;
-            }
             _ => {}
         }
-    }
-
-    /// The machine has booted since the run began. Where it has no boot id nobody can tell.
-    pub(super) fn rebooted(&self, boot_id: Option<&str>) -> bool {
-        boot_id.is_some() && self.boot_before.as_deref() != boot_id
     }
 
     /// When a reboot that was asked for counts as not having happened.
@@ -252,7 +243,7 @@ impl Active {
         if let Some(installed) = &self.installed {
             parts.push(format!("{} installed, {} failed", installed.installed, installed.failed.len()));
         }
-        if self.boot_after.is_some() {
+        if self.rebooted {
             parts.push("rebooted".to_owned());
         }
         parts.extend(self.notes.iter().cloned());
@@ -264,7 +255,6 @@ impl Active {
         if self.steps.last().is_none_or(|last| last.finished_at != now) && self.number != 0 {
             self.span(now, None);
         }
-        let rebooted = self.boot_after.is_some();
         RunEntry {
             spec: self.spec,
             started_at: self.started_at,
@@ -275,7 +265,7 @@ impl Active {
             survey: self.survey,
             installed: self.installed,
             hooks: self.hooks,
-            reboot: rebooted.then_some((self.boot_before, self.boot_after)),
+            reboot: self.rebooted.then_some((self.boot_before, self.boot_after)),
             after: self.after,
             health: self.health,
         }

@@ -12,10 +12,7 @@ use patchflock_baselines::window::MaintenanceWindow;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The agent started and has read its journal.
-    Started {
-        /// Boot id of the running system.
-        boot_id: Option<String>,
-    },
+    Started,
     /// The documents or the configuration were read anew.
     PolicyRead {
         /// What they say.
@@ -70,8 +67,20 @@ pub enum Answer {
     Slot(SlotAnswer),
     Hooked(Result<HookRun, Trouble>),
     Installed(Result<Installed, Trouble>),
-    Rebooting(Result<(), Trouble>),
+    Rebooting(Result<Reboot, Trouble>),
     Health(Result<Health, Trouble>),
+}
+
+/// How far a reboot is. Only the privileged half can tell: inside its sandbox the agent may see another boot id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reboot {
+    /// The machine goes down.
+    UnderWay,
+    /// It has booted.
+    Done {
+        /// Boot id of this boot, where there is one.
+        boot_id: Option<String>,
+    },
 }
 
 /// What the lease says.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::run::{Choice, Ending, Operation, Step, Survey, Trouble, TroubleKind};
 
-use super::{Active, Answer, SlotAnswer};
+use super::{Active, Answer, Reboot, SlotAnswer};
 
 /// First wait before a step is tried again; it doubles.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
@@ -29,12 +29,7 @@ pub(super) enum Next {
 
 impl Active {
     /// Takes the answer to the current step. `None`: it is no answer to this step, and nothing has changed.
-    pub(super) fn answered(
-        &mut self,
-        now: DateTime<Utc>,
-        answer: Answer,
-        boot: Option<&str>,
-    ) -> Option<Next> {
+    pub(super) fn answered(&mut self, now: DateTime<Utc>, answer: Answer) -> Option<Next> {
         let trouble = trouble_of(&answer).cloned();
         let span = |active: &mut Self| active.span(now, trouble.as_ref().map(|t| t.why.as_str()));
         let next = match (self.step, answer) {
@@ -99,12 +94,13 @@ impl Active {
                     }
                 }
             }
-            (Step::Reboot, Answer::Rebooting(Ok(()))) if self.rebooted(boot) => {
+            (Step::Reboot, Answer::Rebooting(Ok(Reboot::Done { boot_id }))) => {
                 span(self);
-                self.boot_after = boot.map(str::to_owned);
+                self.rebooted = true;
+                self.boot_after = boot_id;
                 Next::Step(Step::Verify)
             }
-            (Step::Reboot, Answer::Rebooting(Ok(()))) => Next::AwaitBoot,
+            (Step::Reboot, Answer::Rebooting(Ok(Reboot::UnderWay))) => Next::AwaitBoot,
             (Step::Verify, Answer::Surveyed(Ok(survey))) => {
                 span(self);
                 self.after = survey.compliance;
@@ -153,6 +149,9 @@ impl Active {
             && let Some(what) = &survey.repaired
         {
             self.notes.push(format!("repaired: {what}"));
+        }
+        if self.boot_before.is_none() {
+            self.boot_before.clone_from(&survey.boot_id);
         }
         self.survey = Some(survey);
         let (ending, why) = match choice {
@@ -263,7 +262,8 @@ impl Active {
 fn trouble_of(answer: &Answer) -> Option<&Trouble> {
     match answer {
         Answer::Surveyed(r) => r.as_ref().err(),
-        Answer::Fetched(r) | Answer::Rebooting(r) => r.as_ref().err(),
+        Answer::Fetched(r) => r.as_ref().err(),
+        Answer::Rebooting(r) => r.as_ref().err(),
         Answer::Slot(_) => None,
         Answer::Hooked(r) => r.as_ref().err(),
         Answer::Installed(r) => r.as_ref().err(),

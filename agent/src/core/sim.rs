@@ -8,7 +8,7 @@ use patchflock_baselines::document::{self, Document};
 
 use super::tests::{self, hooked, run_id, survey, trouble};
 use super::*;
-use crate::core::event::{Answer, SlotAnswer};
+use crate::core::event::{Answer, Reboot, SlotAnswer};
 use patchflock_api::run::{Health, HookPoint, Installed, RebootChoice, TroubleKind};
 use patchflock_api::status::StartRun;
 
@@ -70,7 +70,8 @@ struct World {
     missing: BTreeSet<String>,
     transactions: BTreeMap<u64, (RunId, Transaction)>,
     hooks: BTreeMap<(RunId, HookPoint), u32>,
-    reboots: BTreeMap<RunId, u32>,
+    /// The boot in which a run told the machine to reboot.
+    reboots: BTreeMap<RunId, u64>,
     newest_token: u64,
     /// Answers under way, with their time.
     pending: Vec<(DateTime<Utc>, StepId, Act, RunSpec)>,
@@ -116,10 +117,6 @@ impl World {
         }
     }
 
-    fn boot_id(&self) -> Option<String> {
-        Some(format!("boot-{}", self.boots))
-    }
-
     /// The agent is gone, and perhaps the power with it; then it starts.
     fn crash(&mut self) {
         self.crashes += 1;
@@ -136,8 +133,7 @@ impl World {
         let away = [1, 60, 3600, 30 * 3600][usize::try_from(self.dice.roll(4)).unwrap()];
         self.now += TimeDelta::seconds(away);
         self.core = Core::new("n-1".parse().unwrap(), self.policy.clone(), self.disk.clone());
-        let boot_id = self.boot_id();
-        self.feed(Event::Started { boot_id });
+        self.feed(Event::Started);
     }
 
     fn feed(&mut self, event: Event) {
@@ -208,13 +204,16 @@ impl World {
             }
             Act::Hook(point) => *self.hooks.entry((spec.id.clone(), point)).or_default() += 1,
             Act::Reboot { not_after } => {
-                let count = self.reboots.entry(spec.id.clone()).or_default();
-                if not_after.is_none_or(|at| self.now < at) && *count == 0 {
-                    *count += 1;
+                if not_after.is_none_or(|at| self.now < at) {
+                    self.reboots.entry(spec.id.clone()).or_insert(self.boots);
                 }
             }
             _ => {}
         }
+    }
+
+    fn rebooted_since(&self, run: &RunId) -> bool {
+        self.reboots.get(run).is_some_and(|boot| *boot != self.boots)
     }
 
     fn answer(&mut self, act: Act, spec: &RunSpec) -> Option<Answer> {
@@ -253,14 +252,16 @@ impl World {
                     Answer::Installed(Ok(Installed { installed, failed: Vec::new() }))
                 }
             },
-            Act::Reboot { .. } if self.reboots.get(&spec.id).is_some_and(|n| *n > 0) => {
+            Act::Reboot { .. } if self.rebooted_since(&spec.id) => {
+                Answer::Rebooting(Ok(Reboot::Done { boot_id: Some(format!("boot-{}", self.boots)) }))
+            }
+            Act::Reboot { .. } if self.reboots.contains_key(&spec.id) => {
                 // The machine goes down: the agent dies, and its answer with it.
                 self.boots += 1;
                 self.now += TimeDelta::seconds(30);
                 self.core = Core::new("n-1".parse().unwrap(), self.policy.clone(), self.disk.clone());
                 self.pending.clear();
-                let boot_id = self.boot_id();
-                self.feed(Event::Started { boot_id });
+                self.feed(Event::Started);
                 return None;
             }
             Act::Reboot { .. } => Answer::Rebooting(Err(trouble(TroubleKind::Failed))),
@@ -321,8 +322,7 @@ fn whatever_happens_no_invariant_breaks_and_everything_is_accounted_for() {
     for seed in 1..=300 {
         let result = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);
-            let boot_id = world.boot_id();
-            world.feed(Event::Started { boot_id });
+            world.feed(Event::Started);
             while world.now < start() + TimeDelta::days(6) {
                 world.go_on();
             }
@@ -362,8 +362,7 @@ fn a_request_that_was_answered_survives_any_crash() {
         world.policy.scan_interval_hours = 0;
         world.policy.windows.clear();
         world.core = Core::new("n-1".parse().unwrap(), world.policy.clone(), Journal::default());
-        let boot_id = world.boot_id();
-        world.feed(Event::Started { boot_id });
+        world.feed(Event::Started);
         let start = StartRun {
             operation: Operation::Install,
             reboot: RebootChoice::Never,

@@ -95,7 +95,7 @@ fn window_spec(operation: Operation, reboot: RebootChoice) -> RunSpec {
 }
 
 fn active(step: Step, reboot: RebootChoice) -> Active {
-    let mut active = Active::new(window_spec(Operation::Install, reboot), noon(), 7, Some("boot-1".into()));
+    let mut active = Active::new(window_spec(Operation::Install, reboot), noon(), 7);
     active.step = step;
     active.survey = Some(survey(&["a"], Some(false)));
     active
@@ -138,7 +138,9 @@ fn answers() -> Vec<(String, Answer)> {
         |failed: &[&str]| Installed { installed: 1, failed: failed.iter().map(|f| (*f).into()).collect() };
     all.push(("installed".into(), Answer::Installed(Ok(failed(&[])))));
     all.push(("one failed".into(), Answer::Installed(Ok(failed(&["b: postinst"])))));
-    all.push(("rebooting".into(), Answer::Rebooting(Ok(()))));
+    all.push(("rebooting".into(), Answer::Rebooting(Ok(Reboot::UnderWay))));
+    let done = Reboot::Done { boot_id: Some("boot-2".into()) };
+    all.push(("rebooted".into(), Answer::Rebooting(Ok(done))));
     all.push(("well".into(), Answer::Health(Ok(Health { complaints: Vec::new() }))));
     all.push(("unwell".into(), Answer::Health(Ok(Health { complaints: vec!["x.service failed".into()] }))));
     for kind in [
@@ -168,8 +170,7 @@ fn every_step_and_every_answer() {
             for (name, answer) in answers() {
                 let mut run = active(step, reboot);
                 let before = run.clone();
-                // The machine has not booted since.
-                match run.answered(noon(), answer, Some("boot-1")) {
+                match run.answered(noon(), answer) {
                     Some(next) => writeln!(table, "{name}: {}", told(&next)).unwrap(),
                     None => assert_eq!(run, before, "{step:?} {name}: a foreign answer changes nothing"),
                 }
@@ -212,7 +213,7 @@ fn what_time_forbids_at_every_step() {
 /// A decider without windows that has started.
 pub(crate) fn core() -> Core {
     let mut core = Core::new("n-1".parse().unwrap(), Policy::default(), Journal::default());
-    core.on(noon(), Event::Started { boot_id: Some("boot-1".into()) });
+    core.on(noon(), Event::Started);
     core
 }
 
@@ -358,7 +359,7 @@ fn a_transaction_that_may_run_is_followed_after_a_restart_with_the_same_token() 
     // Hours later: its request has expired long ago, and still it is followed.
     let later = noon() + TimeDelta::hours(30);
     let mut restarted = Core::new("n-1".parse().unwrap(), Policy::default(), core.journal().clone());
-    let effects = restarted.on(later, Event::Started { boot_id: Some("boot-1".into()) });
+    let effects = restarted.on(later, Event::Started);
     assert_eq!(doing(&effects), Some((step, act)));
 }
 
@@ -367,12 +368,12 @@ fn a_download_begins_anew_after_a_restart_and_a_reboot_ends_in_verification() {
     let mut core = core();
     request(&mut core, noon(), "r-1", StartRun { reboot: RebootChoice::Always, ..install() });
     answer(&mut core, noon(), surveyed(&["a"], None));
-    let restart = |core: &Core, boot: &str| {
+    let restart = |core: &Core| {
         let mut core = Core::new("n-1".parse().unwrap(), Policy::default(), core.journal().clone());
-        let effects = core.on(noon(), Event::Started { boot_id: Some(boot.into()) });
+        let effects = core.on(noon(), Event::Started);
         (doing(&effects).unwrap().1, core)
     };
-    assert_eq!(restart(&core, "boot-1").0, Act::Survey { refresh: true, attempted: false });
+    assert_eq!(restart(&core).0, Act::Survey { refresh: true, attempted: false });
     answer(&mut core, noon(), Answer::Fetched(Ok(())));
     answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token: 9 }));
     answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
@@ -381,12 +382,19 @@ fn a_download_begins_anew_after_a_restart_and_a_reboot_ends_in_verification() {
     answer(&mut core, noon(), surveyed(&[], Some(false)));
     let effects = answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreReboot, None))));
     assert_eq!(doing(&effects).unwrap().1, Act::Reboot { not_after: None });
-    answer(&mut core, noon(), Answer::Rebooting(Ok(())));
+    answer(&mut core, noon(), Answer::Rebooting(Ok(Reboot::UnderWay)));
     assert_eq!(core.journal().active.as_ref().unwrap().step, Step::Reboot, "it waits for the boot");
-    assert_eq!(restart(&core, "boot-1").0, Act::Reboot { not_after: None }, "only the agent was restarted");
-    let (act, rebooted) = restart(&core, "boot-2");
-    assert_eq!(act, Act::Survey { refresh: false, attempted: true });
-    assert_eq!(rebooted.journal().active.as_ref().unwrap().boot_after.as_deref(), Some("boot-2"));
+    // Whether only the agent was restarted, or the machine, is asked of who can tell.
+    let (act, mut restarted) = restart(&core);
+    assert_eq!(act, Act::Reboot { not_after: None });
+    let done = Reboot::Done { boot_id: Some("boot-2".into()) };
+    let effects = answer(&mut restarted, noon(), Answer::Rebooting(Ok(done)));
+    assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: false, attempted: true });
+    let active = restarted.journal().active.as_ref().unwrap();
+    assert_eq!(
+        (active.boot_before.as_deref(), active.boot_after.as_deref()),
+        (Some("boot-1"), Some("boot-2"))
+    );
 }
 
 #[test]
@@ -396,7 +404,7 @@ fn a_machine_that_does_not_reboot_is_told_so() {
     answer(&mut core, noon(), surveyed(&[], Some(false)));
     answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token: 9 }));
     answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreReboot, None))));
-    let effects = answer(&mut core, noon(), Answer::Rebooting(Ok(())));
+    let effects = answer(&mut core, noon(), Answer::Rebooting(Ok(Reboot::UnderWay)));
     let wake = effects.iter().rev().find_map(|e| match e {
         Effect::WakeAt(at) => Some(*at),
         _ => None,
@@ -454,7 +462,7 @@ fn an_interrupted_transaction_is_looked_at_and_tried_once_more_with_a_new_token(
 fn the_routine_scan_comes_at_the_start_and_after_its_interval() {
     let policy = Policy { scan_interval_hours: 24, ..Policy::default() };
     let mut core = Core::new("n-1".parse().unwrap(), policy, Journal::default());
-    let effects = core.on(noon(), Event::Started { boot_id: None });
+    let effects = core.on(noon(), Event::Started);
     assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: true, attempted: false });
     answer(&mut core, noon(), surveyed(&["a"], None));
     assert!(doing(&core.on(noon() + TimeDelta::hours(23), Event::Woke)).is_none());

@@ -8,7 +8,7 @@ use patchflock_api::run::{RunSpec, Trouble, TroubleKind};
 
 use super::{Daemon, Input};
 use crate::clock;
-use crate::core::{Act, Answer, Effect, Event, StepId};
+use crate::core::{Act, Answer, Effect, Event, Reboot, StepId};
 use crate::privileged::Call;
 
 /// Between two tries to write what must be written: the disk is full, and somebody has to make room.
@@ -133,7 +133,8 @@ fn understood(act: Act, said: Result<Said, Trouble>) -> Answer {
             said => Err(other(&said)),
         })),
         Act::Reboot { .. } => Answer::Rebooting(said.and_then(|said| match said {
-            Said::Done {} => Ok(()),
+            Said::Done {} => Ok(Reboot::UnderWay),
+            Said::Rebooted { boot_id } => Ok(Reboot::Done { boot_id }),
             said => Err(other(&said)),
         })),
         Act::Health => Answer::Health(said.and_then(|said| match said {

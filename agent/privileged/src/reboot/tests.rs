@@ -1,11 +1,11 @@
 //! A run reboots the machine once.
 
-use patchflock_api::privileged::Request;
+use patchflock_api::privileged::{Answer, Request};
 use patchflock_api::run::TroubleKind;
 
 use crate::bench::{Bench, run};
 
-fn ask(bench: &Bench) -> Result<patchflock_api::privileged::Answer, patchflock_api::run::Trouble> {
+fn ask(bench: &Bench) -> Result<Answer, patchflock_api::run::Trouble> {
     bench.ask(Request::Reboot { run: run(), not_after: None })
 }
 
@@ -16,7 +16,7 @@ fn after_the_boot_id_has_changed_it_is_done_and_not_done_again() {
     assert!(ask(&bench).is_ok() && ask(&bench).is_ok());
     assert_eq!(bench.asked(), ["reboot", "reboot"], "within one boot the order is only repeated");
     bench.boot("two\n");
-    assert!(ask(&bench).is_ok());
+    assert_eq!(ask(&bench).unwrap(), Answer::Rebooted { boot_id: Some("two".into()) });
     assert_eq!(bench.asked().len(), 2);
 }
 

@@ -31,7 +31,7 @@ const SCAN: &str = "  tasks:
 fn started(windows: Vec<Window>, now: &str, journal: Journal) -> (Core, Vec<Effect>) {
     let policy = Policy { windows, ..Policy::default() };
     let mut core = Core::new("n-1".parse().unwrap(), policy, journal);
-    let effects = core.on(at(now), Event::Started { boot_id: Some("boot-1".into()) });
+    let effects = core.on(at(now), Event::Started);
     (core, effects)
 }
 
