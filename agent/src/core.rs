@@ -69,7 +69,11 @@ impl Core {
         let mut out = Vec::new();
         match event {
             Event::Started => self.started(now, &mut out),
-            Event::PolicyRead { policy } => self.policy = policy,
+            Event::PolicyRead { policy } => {
+                self.policy = policy;
+                // What was found by the old documents is not what is true by the new ones.
+                self.journal.last_scan_run = None;
+            }
             Event::Woke => self.woke(now, &mut out),
             Event::Requested { request, run, start, by } => {
                 self.requested(now, request, run, start, by, &mut out)
@@ -131,6 +135,10 @@ impl Core {
         by: String,
         out: &mut Vec<Effect>,
     ) {
+        // The agent's own look at the machine gives way to whoever asks for something.
+        if self.journal.active.as_ref().is_some_and(|a| a.spec.trigger == Trigger::Routine {}) {
+            self.end(now, Ending::Cancelled, format!("gave way to a request by {by}"), out);
+        }
         let refusal = match &self.journal.active {
             Some(active) => Some(Refusal::Busy { run: active.spec.id.clone(), step: active.step }),
             None if self.journal.has_ended(&run) => Some(Refusal::DoneBefore { run: run.clone() }),

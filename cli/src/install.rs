@@ -93,7 +93,7 @@ fn started(run: &StartRun, detach: bool, form: &Form, now: DateTime<Utc>) -> Res
 /// Follows a run and shows what came of it; the exit status is its.
 pub(crate) fn followed(id: &RunId, form: &Form, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     match watch(&client(), id)? {
-        Watched::Left => Ok(Verdict::Fine),
+        Watched::Left | Watched::Rebooting => Ok(Verdict::Fine),
         Watched::Ended(entry) => runs::finished(*entry, form.output, now),
     }
 }

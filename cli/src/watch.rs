@@ -28,6 +28,8 @@ pub(crate) enum Watched {
     Ended(Box<RunEntry>),
     /// Somebody pressed Ctrl-C.
     Left,
+    /// The machine reboots, and everything on it ends, we too.
+    Rebooting,
 }
 
 /// Follows a run to its end.
@@ -42,6 +44,11 @@ pub(crate) fn watch(client: &Client, id: &RunId) -> Result<Watched, Failure> {
     if matches!(watched, Ok(Watched::Left)) {
         output::talk(&format!("The run goes on without you: `patchflock runs watch {id}` follows it again."));
     }
+    if matches!(watched, Ok(Watched::Rebooting)) {
+        output::talk(&format!(
+            "The machine reboots as a part of the run; afterwards `patchflock runs show {id}` tells how it ended."
+        ));
+    }
     watched
 }
 
@@ -52,7 +59,13 @@ fn follow(client: &Client, id: &RunId, leave: &AtomicBool, line: &mut Line) -> R
             return Ok(Watched::Left);
         }
         match events.next(LOOK) {
-            Ok(Next::News(RunNews::Progress { active })) => line.show(&active),
+            Ok(Next::News(RunNews::Progress { active })) => {
+                line.show(&active);
+                // Where the reboot has to wait there is still something to see.
+                if active.step == Step::Reboot && active.waiting.is_none() {
+                    return Ok(Watched::Rebooting);
+                }
+            }
             Ok(Next::News(RunNews::Ended { entry })) => return Ok(Watched::Ended(entry)),
             Ok(Next::Nothing) => {}
             Ok(Next::Over) => match again(client, id, leave)? {

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::Desk;
 use crate::plans::{self, Kept};
 use crate::serve::{Caller, calm, pause};
-use crate::survey;
 use crate::trouble::{failed, interrupted, of_lock, of_pm, plan_changed, unavailable, words};
+use crate::{survey, transaction};
 
 /// The newest token that was ever used.
 const NEWEST: &str = "/var/lib/patchflock/newest-token";
@@ -54,7 +54,7 @@ pub(crate) fn file(token: u64, name: &str) -> String {
 
 /// Answers to `Fetch`.
 pub(crate) fn fetch(desk: &Desk, caller: &mut Caller<'_>, run: &RunId) -> Result<Answer, Trouble> {
-    let _lock = lock::take(&desk.root).map_err(of_lock)?;
+    let _lock = transaction::machine(&desk.root)?;
     let kept = plans::get(desk, run)?;
     let system = desk.open()?.for_baseline(&kept.baseline).map_err(|e| failed(e.to_string()))?;
     caller.say("fetching packages");
@@ -104,7 +104,7 @@ fn begin(
     (token, newest): (u64, u64),
     not_after: Option<DateTime<Utc>>,
 ) -> Result<(), Trouble> {
-    let machine = lock::take(&desk.root).map_err(of_lock)?;
+    let machine = transaction::machine(&desk.root)?;
     if begun(desk, run, token)? {
         return Ok(());
     }

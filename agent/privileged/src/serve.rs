@@ -22,6 +22,9 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// How long a reply may wait for a caller that does not read.
 const REPLY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long what follows a refused request is read.
+const DRAIN_WITHIN: Duration = Duration::from_secs(2);
+
 /// Held while this program must not be ended by a caller that hangs up.
 static CALM: Mutex<()> = Mutex::new(());
 
@@ -107,7 +110,9 @@ pub fn serve(
         });
         line.map_err(io::Error::from).and_then(|line| (&*stream).write_all(&line)).ok();
     };
-    let answer = match request(stream, REQUEST_WITHIN) {
+    let asked = request(stream, REQUEST_WITHIN);
+    let refused = asked.is_err();
+    let answer = match asked {
         Err(trouble) => Err(trouble),
         Ok(request) => {
             watch(stream.try_clone()?.into(), gone);
@@ -121,7 +126,23 @@ pub fn serve(
             Reply::Trouble { trouble }
         }
     });
+    if refused {
+        // A connection that is closed with something unread takes the answer with it.
+        drain(stream);
+    }
     Ok(())
+}
+
+/// Reads what is still sent, a little.
+fn drain(mut stream: &UnixStream) {
+    let mut block = vec![0; 64 << 10];
+    let until = Instant::now() + DRAIN_WITHIN;
+    if stream.shutdown(std::net::Shutdown::Write).is_err()
+        || stream.set_read_timeout(Some(DRAIN_WITHIN)).is_err()
+    {
+        return;
+    }
+    while Instant::now() < until && stream.read(&mut block).is_ok_and(|n| n > 0) {}
 }
 
 fn answer(

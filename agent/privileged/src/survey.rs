@@ -11,15 +11,15 @@ use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::Plan;
 use patchflock_machine::host::updaters;
 use patchflock_machine::system::{self, System};
-use patchflock_machine::{first_seen, host, lock, record};
+use patchflock_machine::{first_seen, host, record};
 use serde::Serialize;
 
 use crate::orders;
 use crate::plans::{self, Kept};
 use crate::policy::{self, Effective};
 use crate::serve::{Caller, calm};
-use crate::trouble::{failed, of_lock, of_pm, words};
-use crate::{Desk, Say, health};
+use crate::trouble::{failed, of_pm, words};
+use crate::{Desk, Say, health, transaction};
 
 /// The newest survey, for readers.
 pub(crate) const SURVEY: &str = "/var/lib/patchflock/survey.json";
@@ -103,7 +103,7 @@ pub(crate) fn look(
 
 /// Answers to `Survey`.
 pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<Answer, Trouble> {
-    let _lock = lock::take(&desk.root).map_err(of_lock)?;
+    let _lock = transaction::machine(&desk.root)?;
     let ready = ready(desk, ask.order.as_ref())?;
     let repaired = if ask.dry_run {
         None

@@ -29,6 +29,8 @@ use crate::trouble::{busy, failed, of_install, of_lock, plan_changed, words};
 
 /// How long a lock is waited for that whoever started us is about to let go.
 const HANDOVER: Duration = Duration::from_secs(30);
+/// How long an operation that was hung up on may take to end.
+const GIVING_WAY: Duration = Duration::from_secs(3);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two looks at a child that is stuck.
@@ -121,8 +123,20 @@ pub fn guard(desk: &Desk, run: &RunId, token: u64) -> Result<(), Trouble> {
 }
 
 /// A lock that is let go in a moment.
-fn patiently(mut take: impl FnMut() -> Result<std::fs::File, LockError>) -> Result<std::fs::File, Trouble> {
-    let until = Instant::now() + HANDOVER;
+fn patiently(take: impl FnMut() -> Result<std::fs::File, LockError>) -> Result<std::fs::File, Trouble> {
+    within(HANDOVER, take)
+}
+
+/// The machine, for one operation. Whoever was hung up on a moment ago is about to let go of it.
+pub(crate) fn machine(root: &Root) -> Result<std::fs::File, Trouble> {
+    within(GIVING_WAY, || lock::take(root))
+}
+
+fn within(
+    time: Duration,
+    mut take: impl FnMut() -> Result<std::fs::File, LockError>,
+) -> Result<std::fs::File, Trouble> {
+    let until = Instant::now() + time;
     loop {
         match take() {
             Err(LockError::Held) if Instant::now() < until => pause(LOOK),

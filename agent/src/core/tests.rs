@@ -468,3 +468,17 @@ fn the_routine_scan_comes_at_the_start_and_after_its_interval() {
     assert!(doing(&core.on(noon() + TimeDelta::hours(23), Event::Woke)).is_none());
     assert!(doing(&core.on(noon() + TimeDelta::hours(24), Event::Woke)).is_some());
 }
+
+#[test]
+fn the_routine_scan_gives_way_to_a_request_and_new_documents_are_looked_at_by_a_scan() {
+    let policy = Policy { scan_interval_hours: 24, ..Policy::default() };
+    let mut core = Core::new("n-1".parse().unwrap(), policy.clone(), Journal::default());
+    core.on(noon(), Event::Started);
+    let effects = request(&mut core, noon(), "r-1", install());
+    assert_eq!(entry(&effects).map(|e| e.ending), Some(Ending::Cancelled));
+    assert_eq!(core.journal().active.as_ref().map(|a| a.spec.id.clone()), Some(run_id("r-1")));
+    answer(&mut core, noon(), surveyed(&[], Some(false)));
+    assert!(core.journal().active.is_none(), "the next scan is a day away");
+    let effects = core.on(noon(), Event::PolicyRead { policy });
+    assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: true, attempted: false });
+}

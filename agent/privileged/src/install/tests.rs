@@ -160,7 +160,7 @@ fn a_guard_that_never_comes_is_given_up_and_a_late_one_begins_nothing() {
     bench.desk.start_within = Duration::from_millis(300);
     bench.survey();
     assert_eq!(kind(bench.install(1)), TroubleKind::Unavailable);
-    crate::transaction::guard(&bench.desk, &run(), 1).unwrap();
+    transaction::guard(&bench.desk, &run(), 1).unwrap();
     assert_eq!(bench.version("jq"), "1");
 }
 
