@@ -107,6 +107,13 @@ for _ in $(seq 180); do
 done
 [ -n "$run" ] || die "the window did not open"
 show patchflock runs watch "$run"
+# Where the new libraries ask for it, the run reboots the machine and goes on after the boot.
+for _ in $(seq 180); do
+    status=$(on patchflock status -o json 2>/dev/null) || status=
+    case $status in *'"active": null'*"$run"*) break ;; esac
+    read -rt 1 <> <(:) || true
+done
+show patchflock runs show "$run"
 
 bold "4. Did anything else change? (dpkg's own word)"
 changed=$(comm -13 <(printf '%s\n' "$before") <(versions))
