@@ -72,7 +72,8 @@ pub(super) fn refused(out: &Output, waited: Duration) -> Option<PmError> {
         .chain(stdout.lines())
         .find(|l| l.contains("Could not get lock ") || l.contains("Unable to lock "))?;
     let holder = match line.split_once("It is held by ") {
-        Some((_, who)) => who.trim().to_owned(),
+        // While apt waits it counts the seconds behind dots.
+        Some((_, who)) => who.split("...").next().unwrap_or_default().trim().to_owned(),
         None => "another program".to_owned(),
     };
     Some(PmError::Locked { holder, waited })
@@ -86,6 +87,12 @@ mod tests {
     fn the_holder_of_a_lock_is_read_from_apts_words() {
         let said = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 (apt-get)\n\
                     E: Unable to acquire the dpkg frontend lock\n";
+        let out = Output { code: 100, stdout: Vec::new(), stderr: said.into(), truncated: false };
+        let error = refused(&out, Duration::from_secs(3)).unwrap();
+        assert!(error.to_string().starts_with("process 4711 (apt-get) holds"), "{error}");
+        // As it says it while it waits.
+        let said = "Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 \
+                    (apt-get)... 1s\n";
         let out = Output { code: 100, stdout: Vec::new(), stderr: said.into(), truncated: false };
         let error = refused(&out, Duration::from_secs(3)).unwrap();
         assert!(error.to_string().starts_with("process 4711 (apt-get) holds"), "{error}");
