@@ -194,6 +194,10 @@ impl Active {
         match trouble.kind {
             TroubleKind::Busy | TroubleKind::Unavailable => {
                 self.retries = self.retries.saturating_add(1);
+                // A busy machine has changed nothing: past the cutoff the run is left out, not followed any more.
+                if trouble.kind == TroubleKind::Busy && self.step == Step::Transaction {
+                    self.begun = false;
+                }
                 let limited = before && self.spec.operation == Operation::Install && self.cutoff().is_some();
                 // A transaction that may be running is followed for as long as it takes.
                 if limited || self.step == Step::Transaction || self.retries < TRIES {
