@@ -3,7 +3,6 @@
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
@@ -93,4 +92,22 @@ fn a_disk_that_a_package_fills_leaves_no_run_that_succeeded_by_mistake_or_hangs(
     assert_eq!(agent.state("tool").unwrap(), "INSTALLED");
     let runs = agent.json(&format!("runs show {}", entry["spec"]["id"].as_str().unwrap())).unwrap();
     assert_eq!(runs["record"]["phase"], "interrupted", "{runs}");
+}
+
+#[test]
+fn a_document_is_adopted_whole_or_not_at_all() {
+    let agent = small(true, "true");
+    let versions = || agent.json("get baseline").unwrap();
+    let before = versions();
+    agent.machine.ok(FILL).unwrap();
+    let said = format!("{:#}", agent.baseline("  description: new\n").unwrap_err());
+    assert!(said.contains("No space left"), "{said}");
+    assert_eq!(versions(), before);
+    agent.machine.ok(ROOM).unwrap();
+    agent.machine.ok("systemctl restart patchflockd").unwrap();
+    agent.wait_idle().unwrap();
+    assert_eq!(versions(), before, "nothing of it was kept");
+    agent.baseline("  description: new\n").unwrap();
+    assert_eq!(versions()[0]["version"], before[0]["version"].as_u64().unwrap() + 1, "{}", versions());
+    assert_eq!(agent.patchflock("install").unwrap().code, 0);
 }

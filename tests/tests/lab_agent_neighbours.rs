@@ -5,8 +5,14 @@
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
+use std::time::Duration;
+
 use patchflock_tests::lab::agent::Agent;
+use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::deb::Deb;
+use patchflock_tests::lab::door;
+use patchflock_tests::lab::machine::Machine;
+use patchflock_tests::lab::package;
 
 const TIMER: &str = "apt-daily-upgrade.timer";
 
@@ -63,6 +69,28 @@ fn a_masked_updater_is_back_after_the_next_run_that_finds_it_is_to_be_reported_o
     mask(&agent, "report");
     assert_eq!(agent.patchflock("scan").unwrap().code, 0);
     assert_eq!(timer(&agent), "enabled active");
+}
+
+#[test]
+fn the_removal_of_the_rpm_brings_a_masked_updater_back_too() {
+    let machine = Machine::boot(&Base::rpm().unwrap()).unwrap();
+    let files = machine.files();
+    let timer = "[Timer]\nOnCalendar=*-*-* 6:00\n[Install]\nWantedBy=timers.target\n";
+    files.write("/usr/lib/systemd/system/dnf-automatic.timer", timer).unwrap();
+    let service = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+    files.write("/usr/lib/systemd/system/dnf-automatic.service", service).unwrap();
+    machine.ok("systemctl daemon-reload && systemctl -q enable --now dnf-automatic.timer").unwrap();
+    let mask = "[agent]\nforeign_updaters = \"mask\"\n";
+    files.write("/etc/patchflock/conf.d/updaters.toml", mask).unwrap();
+    package::install(&machine).unwrap();
+    let state = "echo $(systemctl is-enabled dnf-automatic.timer) $(systemctl is-active dnf-automatic.timer)";
+    door::wait("the first scan to mask it", Duration::from_secs(120), || {
+        machine.ok(state).is_ok_and(|said| said.trim() == "masked inactive")
+    })
+    .unwrap();
+    machine.ok("dnf -y remove patchflock").unwrap();
+    assert_eq!(machine.ok(state).unwrap().trim(), "enabled active");
+    machine.ok("test ! -e /var/lib/patchflock/masked.json").unwrap();
 }
 
 #[test]

@@ -3,7 +3,6 @@
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
@@ -72,6 +71,40 @@ fn a_hook_that_a_power_cut_interrupted_is_not_repeated_and_nothing_is_installed(
     agent.machine.ok("rm /etc/patchflock/hooks/pre-install.d/20-wait").unwrap();
     assert_eq!(agent.patchflock("install").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
+}
+
+#[test]
+fn hooks_after_the_installation_are_not_repeated_either_and_what_was_installed_is_told() {
+    let mut agent = noted();
+    let waits = agent.machine.files().at("/root/waits");
+    let mut version = 1;
+    for (point, wanted) in [
+        ("post-install", "pre-install post-install on-exit"),
+        ("on-exit", "pre-install post-install on-exit"),
+        ("pre-reboot", "pre-install post-install pre-reboot on-exit"),
+    ] {
+        let hook = format!("/etc/patchflock/hooks/{point}.d/20-wait");
+        let wait = "#!/bin/sh\ntouch /root/waits; while :; do sleep 0.1; done\n";
+        agent.machine.files().script(&hook, wait).unwrap();
+        let reboot = if point == "pre-reboot" { "always" } else { "never" };
+        agent.machine.ok(&format!("patchflock install --detach --reboot {reboot}")).unwrap();
+        door::wait("the hook to run", SOON, || waits.exists()).unwrap();
+        let id = agent.status().unwrap()["active"]["spec"]["id"].clone();
+        agent.machine.power_cut().unwrap();
+        for file in ["/root/waits", &hook] {
+            std::fs::remove_file(agent.machine.files().at(file)).unwrap();
+        }
+        agent.machine.power_on().unwrap();
+        let entry = agent.wait_idle().unwrap()["last_run"].clone();
+        assert_eq!((&entry["spec"]["id"], &entry["ending"]), (&id, &"failed".into()), "{point}: {entry}");
+        assert!(entry["reason"].as_str().unwrap().contains("interrupted"), "{point}: {entry}");
+        assert_eq!(entry["installed"]["installed"], 1, "{point}: {entry}");
+        assert_eq!(agent.installed().unwrap()["tool"], format!("1.{version} installed"), "{point}");
+        assert_eq!(hooks(&agent), wanted, "{point}");
+        std::fs::remove_file(agent.machine.files().at("/root/hooks")).unwrap();
+        version += 1;
+        agent.publish([Deb::new("tool", &format!("1.{version}"))]).unwrap();
+    }
 }
 
 #[test]

@@ -85,9 +85,9 @@ fn a_lock_in_other_hands_is_waited_for_and_its_holder_named() {
     let agent = locked();
     agent.machine.ok("patchflock install --detach").unwrap();
     let why = waits(&agent);
-    assert!(why.contains("(perl) holds the package database"), "{why}");
+    assert!(why.contains("perl (process "), "{why}");
     let shown = agent.patchflock("status").unwrap();
-    assert!(shown.stdout_text().contains("(perl) holds"), "{}", shown.stdout_text());
+    assert!(shown.stdout_text().contains("perl (process "), "{}", shown.stdout_text());
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
     agent.machine.ok("touch /root/free").unwrap();
     let entry = agent.wait_run("request").unwrap();
@@ -106,8 +106,35 @@ fn a_request_that_expires_while_it_waits_is_skipped_and_says_for_whom_it_waited(
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "skipped", "{entry}");
     let why = entry["reason"].as_str().unwrap();
-    assert!(why.contains("cutoff passed") && why.contains("(perl) holds"), "{why}");
+    assert!(why.contains("cutoff passed") && why.contains("perl (process "), "{why}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
+}
+
+#[test]
+fn a_lock_that_is_taken_before_the_transaction_is_waited_for_and_past_the_time_nothing_was_tried() {
+    let mut agent = Agent::new([Deb::new("tool", "1.0")]).unwrap();
+    agent.baseline("").unwrap();
+    agent.publish([Deb::new("tool", "1.1")]).unwrap();
+    let files = agent.machine.files();
+    files.write("/etc/apt/apt.conf.d/98lock", "DPkg::Lock::Timeout \"1\";\n").unwrap();
+    files.write("/root/holder", HOLDER).unwrap();
+    let hook = "#!/bin/sh\nsystemd-run --quiet --unit=holder --collect perl /root/holder\n\
+                while [ ! -e /run/held ]; do sleep 0.1; done\n";
+    files.script("/etc/patchflock/hooks/pre-install.d/10-lock", hook).unwrap();
+    let soon = agent.machine.ok("date -u +%FT%TZ -d '+25 seconds'").unwrap();
+    let body = format!("{{\"operation\":\"install\",\"expires\":\"{}\"}}", soon.trim());
+    agent.ask("POST /v1/runs", &body).unwrap();
+    let why = waits(&agent);
+    assert!(why.contains("perl (process "), "{why}");
+    assert_eq!(agent.status().unwrap()["active"]["step"], "transaction");
+    let entry = agent.wait_run("request").unwrap();
+    assert_eq!(entry["ending"], "skipped", "{entry}");
+    assert!(entry["reason"].as_str().unwrap().contains("perl (process "), "{entry}");
+    assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
+    assert_eq!(agent.state("tool").unwrap(), "MISSING", "nobody tried to install it");
+    agent.machine.ok("touch /root/free; rm /etc/patchflock/hooks/pre-install.d/10-lock").unwrap();
+    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
 
 #[test]
