@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use patchflock_api::catalogue;
 use patchflock_api::config::Config;
 use patchflock_api::ids::RunId;
 use patchflock_api::run::RunEntry;
@@ -140,7 +139,7 @@ impl Daemon {
             snapshot,
             requests,
             history: Arc::clone(&self.store) as Arc<dyn crate::control::History>,
-            documents: Arc::new(DocumentFiles::new(root.path(catalogue::DIRECTORY))),
+            documents: Arc::new(DocumentFiles::new(root.clone())),
             files: Files { survey: root.path(SURVEY), runs: root.path(RUNS) },
         }
     }

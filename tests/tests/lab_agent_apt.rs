@@ -1,10 +1,5 @@
 //! The agent from its package on a booted Debian machine: what a run changes, what it leaves alone, and what it says.
 #![cfg(feature = "lab")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test ends at the first thing that fails, and so do its preparations"
-)]
 
 use std::time::Duration;
 

@@ -1,10 +1,5 @@
 //! The agent on a booted machine that loses its daemon, its power or its repository in the middle of a run.
 #![cfg(feature = "lab")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test ends at the first thing that fails, and so do its preparations"
-)]
 
 use std::time::{Duration, Instant};
 

@@ -46,7 +46,15 @@ pub(crate) fn of_pm(e: PmError) -> Trouble {
         PmError::Unexpected { .. } | PmError::Read { .. } | PmError::Source { .. } => TroubleKind::Failed,
         PmError::Failed { .. } | PmError::Exec(_) => TroubleKind::Unavailable,
     };
-    of(kind, e.to_string())
+    // A tool may name hundreds of files; who reads a status needs the first.
+    of(kind, shortened(&e.to_string()))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(400) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
 }
 
 /// Of the installation itself: what failed on the way is not tried again as it is.

@@ -73,18 +73,17 @@ fn documents_are_listed_in_their_newest_version_and_read_in_any() {
 }
 
 #[test]
-fn a_torn_last_line_of_the_log_was_not_adopted_and_a_broken_one_is_named() {
+fn a_torn_or_broken_last_line_of_the_log_was_not_adopted() {
     let bench = Bench::new();
     bench.document("PatchBaseline", "web", 1, Some("one\n"));
     bench.append_to_log("{\"kind\":\"PatchBase");
     assert_eq!(bench.client().documents().unwrap().len(), 1);
-    let text = bench.path().join("documents/PatchBaseline/web/1.yaml");
+    let text = bench.path().join("var/lib/patchflock/documents/PatchBaseline/web/1.yaml");
     std::fs::write(text, "two\n").unwrap();
     let (status, why) = refused(bench.client().document("PatchBaseline", "web", None));
     assert!(status == 500 && why.contains("not the text that was adopted"), "{why}");
     bench.append_to_log("\n");
-    let (status, why) = refused(bench.client().documents());
-    assert!(status == 500 && why.contains("log.jsonl"), "{why}");
+    assert_eq!(bench.client().documents().unwrap().len(), 1);
 }
 
 #[test]

@@ -203,10 +203,8 @@ impl World {
                 assert!(count <= 2, "I8: {count} transactions of {}", spec.id);
             }
             Act::Hook(point) => *self.hooks.entry((spec.id.clone(), point)).or_default() += 1,
-            Act::Reboot { not_after } => {
-                if not_after.is_none_or(|at| self.now < at) {
-                    self.reboots.entry(spec.id.clone()).or_insert(self.boots);
-                }
+            Act::Reboot { not_after } if not_after.is_none_or(|at| self.now < at) => {
+                self.reboots.entry(spec.id.clone()).or_insert(self.boots);
             }
             _ => {}
         }

@@ -9,7 +9,9 @@ use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::claim;
 use patchflock_tests::lab::door;
 use patchflock_tests::lab::machine::Machine;
+use patchflock_tests::lab::mirror;
 use patchflock_tests::lab::network::Network;
+use patchflock_tests::lab::package;
 
 /// All kept machines are plugged into one switch, so that they see each other.
 const SWITCH: &str = "lan";
@@ -19,12 +21,12 @@ Machines to try Patchflock on: systemd booted in containers, with real apt and d
 
 Usage: ./lab COMMAND
 
-  up debian|rpm NAME   boot a machine and copy the freshly built patchflock into it
+  up debian|rpm NAME   boot a machine and install the freshly built package: the agent runs in it
   run NAME COMMAND...  run a command in it; the exit code is the command's
   shell NAME           open a shell in it
-  install NAME         copy the freshly built patchflock into it again
-  mirror NAME          fetch the mirror's lists and all upgrades from outside into a debian machine's cache, since
-                       it has no internet: it can then install its genuine security updates
+  install NAME         put the freshly built programs in the places of those of the package
+  mirror NAME          copy the mirror's signed indexes and all upgrades into a debian machine, since it has no
+                       internet: it can then install its genuine security updates
   reboot NAME          reboot it and wait until its services run
   cut NAME             pull its network cable        heal NAME   plug it in again
   power-cut NAME       end it without a word         on NAME     turn it on again
@@ -37,7 +39,7 @@ Rocky Linux 9. Machines see each other at 10.77.0.x and nothing else.
 
 Example:
   ./lab up debian web1
-  ./lab run web1 patchflock --help
+  ./lab run web1 patchflock status
   ./lab down web1
 ";
 
@@ -63,11 +65,7 @@ fn act(words: &[&str]) -> Result<ExitCode> {
             return Err(enter(&machine, &["bash", "-l"]).into());
         }
         ["install", name] => install(&Machine::open(name)?)?,
-        ["mirror", name] => {
-            let machine = Machine::open(name)?;
-            machine.files().use_mirror()?;
-            machine.files().ok("apt-get -y --download-only dist-upgrade")?;
-        }
+        ["mirror", name] => mirror::copy_into(Machine::open(name)?.files())?,
         ["reboot", name] => Machine::open(name)?.reboot()?,
         ["cut", name] => Machine::open(name)?.cut_network()?,
         ["heal", name] => Machine::open(name)?.heal_network()?,
@@ -89,13 +87,22 @@ fn up(kind: &str, name: &str) -> Result<()> {
         _ => bail!("there are debian and rpm machines, no `{kind}`"),
     };
     let machine = Machine::boot_kept(&Network::kept(SWITCH)?, &base, name)?;
-    install(&machine)?;
+    package::install(&machine)?;
     print(&format!("{name} {}", machine.address()?));
     Ok(())
 }
 
+/// The freshly built programs in the places of those of the package.
 fn install(machine: &Machine) -> Result<()> {
-    machine.install(&door::patchflock()?)
+    let built = door::patchflock()?;
+    for (program, place) in [
+        ("patchflock", "/usr/bin"),
+        ("patchflockd", "/usr/sbin"),
+        ("patchflock-priv", "/usr/libexec/patchflock"),
+    ] {
+        machine.install_in(&built.with_file_name(program), place)?;
+    }
+    machine.ok("systemctl restart patchflockd").map(drop)
 }
 
 fn run(name: &str, command: &[&str]) -> Result<ExitCode> {

@@ -1,6 +1,6 @@
 //! A machine with the agent from its shipped package, and a repository on its own disk: where runs of the agent are
 //! tested.
-#![expect(clippy::indexing_slicing, reason = "a JSON value answers null to what it lacks")]
+#![expect(clippy::indexing_slicing, reason = "a JSON value that has no such key answers null")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

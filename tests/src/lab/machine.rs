@@ -168,8 +168,16 @@ impl Machine {
     /// # Errors
     /// It cannot be read or written.
     pub fn install(&self, program: &Path) -> Result<()> {
+        self.install_in(program, "/usr/bin")
+    }
+
+    /// Copies a program of the host into a directory.
+    ///
+    /// # Errors
+    /// As [`Machine::install`].
+    pub fn install_in(&self, program: &Path, directory: &str) -> Result<()> {
         let name = program.file_name().context("a program has a file name")?;
-        let target = self.root.at("/usr/bin").join(name);
+        let target = self.root.at(directory).join(name);
         // A running copy must keep its file: the new one takes its place.
         let fresh = target.with_extension("new");
         fs::copy(program, &fresh).with_context(|| program.display().to_string())?;

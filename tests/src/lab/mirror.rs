@@ -5,6 +5,7 @@ use patchflock_machine::exec::Command;
 use patchflock_machine::root::Root;
 
 use super::door;
+use super::root::RootDir;
 
 /// The host's distribution and where it gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,45 @@ pub fn proxy_options() -> Result<Vec<String>> {
     }
     Ok(options)
 }
+
+/// Copies what the host's mirror offers for a system into it: the signed indexes as they are, and every package that an
+/// upgrade of this system would take. Then it needs no network for its genuine updates.
+///
+/// # Errors
+/// The mirror cannot be reached.
+pub fn copy_into(root: &RootDir) -> Result<()> {
+    root.use_mirror()?;
+    // Beside the lists of the system, for a shell that knows how to replace in a string.
+    root.script("/srv/copy-mirror", &format!("#!/bin/bash\n{COPY}"))?;
+    root.ok("/srv/copy-mirror && rm /srv/copy-mirror").map(drop)
+}
+
+/// Run inside the system with the host's network.
+const COPY: &str = r#"set -e
+rm -rf /srv/mirror && mkdir -p /srv/mirror
+# In a file system a name is written as it is, in a URI it may be escaped.
+plain() { printf '%b' "${1//%/\\x}"; }
+get() { mkdir -p "${2%/*}"; /usr/lib/apt/apt-helper -qq download-file "$1" "$2"; }
+apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ARCHITECTURE)' 'Created-By: Packages' |
+    grep -v ' all$' | sort -u > /srv/mirror/targets
+while read -r uri release component arch; do
+    uri=${uri%/}; dir=/srv/mirror/$(printf %s "$uri" | md5sum | cut -c 1-8)
+    printf '%s %s
+' "$uri" "$dir" >> /srv/mirror/places
+    get "$uri/dists/$release/InRelease" "$dir/dists/$release/InRelease"
+    get "$uri/dists/$release/$component/binary-$arch/Packages.xz" "$dir/dists/$release/$component/binary-$arch/Packages.xz"
+    printf 'deb file:%s %s %s
+' "$dir" "$release" "$component" >> /srv/mirror/list
+done < /srv/mirror/targets
+apt-get -y --print-uris dist-upgrade | sed -n "s/^'\([^']*\)'.*/\1/p" | while read -r uri; do
+    while read -r base dir; do
+        case $uri in "$base"/*) get "$uri" "$dir/$(plain "${uri#"$base"/}")" ;; esac
+    done < /srv/mirror/places
+done
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+cp /srv/mirror/list /etc/apt/sources.list.d/mirror.list
+apt-get -o APT::Update::Error-Mode=any update
+"#;
 
 #[cfg(test)]
 mod tests {

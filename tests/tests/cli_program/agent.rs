@@ -24,6 +24,7 @@ use patchflock_baselines::inventory::Inventory;
 use patchflock_baselines::plan::{Held, Item, Plan, Role, Target};
 use patchflock_baselines::{approval, compliance};
 use patchflock_machine::pm::{InstallReport, Outcome, OutcomeKind};
+use patchflock_machine::root::Root;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -69,8 +70,8 @@ impl Agent {
     pub(crate) fn playing(play: Play) -> Self {
         let bench = Bench::new();
         let dir = bench.path().to_owned();
-        for below in ["runs", "documents"] {
-            std::fs::create_dir(dir.join(below)).unwrap();
+        for below in ["runs", "var/lib/patchflock/documents"] {
+            std::fs::create_dir_all(dir.join(below)).unwrap();
         }
         let survey = survey();
         std::fs::write(dir.join("survey.json"), survey.1.to_string()).unwrap();
@@ -109,7 +110,7 @@ impl Agent {
             sha256: sha256(text.unwrap_or_default().as_bytes()),
             ..entry(kind, name, version, text.is_none())
         };
-        let documents = self.bench.path().join("documents");
+        let documents = self.bench.path().join("var/lib/patchflock/documents");
         if let Some(text) = text {
             let dir = documents.join(kind).join(name);
             std::fs::create_dir_all(&dir).unwrap();
@@ -149,7 +150,7 @@ async fn run(
         snapshot: snapshots,
         requests,
         history: history.clone(),
-        documents: Arc::new(DocumentFiles::new(dir.join("documents"))),
+        documents: Arc::new(DocumentFiles::new(Root::at(dir))),
         files: Files { survey: dir.join("survey.json"), runs: dir.join("runs") },
     };
     let bind = |name: &str| {

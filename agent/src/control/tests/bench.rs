@@ -9,6 +9,7 @@ use patchflock_api::catalogue::{LogLine, sha256};
 use patchflock_api::client::Client;
 use patchflock_api::run::{Ending, Operation, RunSpec, Step, Trigger};
 use patchflock_api::status::ActiveRun;
+use patchflock_machine::root::Root;
 use tempfile::TempDir;
 
 use super::super::*;
@@ -70,8 +71,8 @@ impl Bench {
 
     pub(super) fn within(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for below in ["runs", "documents"] {
-            std::fs::create_dir(dir.path().join(below)).unwrap();
+        for below in ["runs", "var/lib/patchflock/documents"] {
+            std::fs::create_dir_all(dir.path().join(below)).unwrap();
         }
         let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot { status: status() }));
         let (requests, mut inbox) = mpsc::channel(4);
@@ -82,7 +83,7 @@ impl Bench {
             snapshot: snapshots,
             requests,
             history: history.clone(),
-            documents: Arc::new(DocumentFiles::new(dir.path().join("documents"))),
+            documents: Arc::new(DocumentFiles::new(Root::at(dir.path()))),
             files: Files { survey: dir.path().join("survey.json"), runs: dir.path().join("runs") },
         };
         let (stop, stopped) = oneshot::channel();
@@ -159,7 +160,7 @@ impl Bench {
             deleted: text.is_none(),
         };
         if let Some(text) = text {
-            let dir = self.dir.path().join("documents").join(kind).join(name);
+            let dir = self.dir.path().join("var/lib/patchflock/documents").join(kind).join(name);
             std::fs::create_dir_all(&dir).unwrap();
             std::fs::write(dir.join(format!("{version}.yaml")), text).unwrap();
         }
@@ -167,7 +168,7 @@ impl Bench {
     }
 
     pub(super) fn append_to_log(&self, text: &str) {
-        let path = self.dir.path().join("documents/log.jsonl");
+        let path = self.dir.path().join("var/lib/patchflock/documents/log.jsonl");
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         log.write_all(text.as_bytes()).unwrap();
     }

@@ -59,7 +59,7 @@ fn a_body_is_bounded_and_must_be_what_it_claims() {
 #[test]
 fn a_document_is_never_a_way_to_other_files() {
     let bench = Bench::new();
-    std::fs::write(bench.path().join("documents/secret.yaml"), "secret").unwrap();
+    std::fs::write(bench.path().join("var/lib/patchflock/documents/secret.yaml"), "secret").unwrap();
     bench.document("PatchBaseline", "web", 1, Some("one\n"));
     for (kind, name) in [
         ("PatchBaseline", ".."),
@@ -77,9 +77,9 @@ fn a_document_is_never_a_way_to_other_files() {
     let line = r#"{"entry":{"kind":"PatchBaseline","name":"../..","version":1,"sha256":"","adopted_at":"2026-11-24T00:00:00Z","by":"x","expires":null,"deleted":false},"more":0}"#;
     bench.append_to_log(&format!("{line}\n"));
     assert_eq!(bench.client().documents().unwrap().len(), 1);
-    let text = bench.path().join("documents/PatchBaseline/web/1.yaml");
+    let text = bench.path().join("var/lib/patchflock/documents/PatchBaseline/web/1.yaml");
     std::fs::remove_file(&text).unwrap();
-    std::os::unix::fs::symlink(bench.path().join("documents/secret.yaml"), &text).unwrap();
+    std::os::unix::fs::symlink(bench.path().join("var/lib/patchflock/documents/secret.yaml"), &text).unwrap();
     assert_eq!(refused(bench.client().document("PatchBaseline", "web", None)).0, 500);
 }
 
