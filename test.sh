@@ -132,7 +132,7 @@ fi
 # packages, and lintian, rpmlint and shellcheck judge them.
 wanted=(gcc libc6-dev git rpm)
 if [ "$tier" != fast ] && [ -z "$lab_refusal" ]; then
-    wanted+=(mmdebstrap systemd-container iproute2 util-linux gnupg createrepo-c binutils dpkg-dev lintian rpmlint shellcheck)
+    wanted+=(mmdebstrap systemd-container iproute2 util-linux gnupg createrepo-c binutils dpkg-dev lintian rpmlint shellcheck libfaketime)
 fi
 missing=()
 if command -v dpkg-query > /dev/null; then

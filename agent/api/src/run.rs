@@ -320,6 +320,9 @@ pub struct Survey {
     pub foreign_updaters: Vec<String>,
     /// Services that still use replaced files.
     pub services_to_restart: Vec<String>,
+    /// What the run's order names and nothing here is called.
+    #[serde(default)]
+    pub without_match: Vec<String>,
 }
 
 /// What a transaction did.

@@ -176,6 +176,28 @@ pub fn verdict(
     Ok((evaluation, compliance))
 }
 
+/// As [`verdict`], for a run with wishes. `attempted`: it has installed already, so that what is approved and not there
+/// has failed (reference 5.1) — but not what the run left out because somebody wished it: that was never tried and is
+/// missing as before.
+pub fn verdict_of_run(
+    baseline: &Baseline,
+    inventory: &Inventory,
+    wishes: &Wishes,
+    traces: &RunTraces,
+    attempted: bool,
+    now: DateTime<Utc>,
+) -> Result<(Evaluation, NodeCompliance), EvaluateError> {
+    // A list leaves out everything that it does not name.
+    let tried = attempted && wishes.list.is_none();
+    if !tried || wishes.exclude.is_empty() {
+        return verdict(baseline, inventory, traces, tried, now);
+    }
+    let mut left = inventory.clone();
+    hold_excluded(&mut left, baseline, &wishes.exclude, now)?;
+    let (_, compliance) = verdict(baseline, &left, traces, tried, now)?;
+    Ok((approval::evaluate(baseline, inventory, now)?, compliance))
+}
+
 /// What a run takes of what the baseline's `evaluation` approves.
 ///
 /// What a list names is installed whatever the baseline says. What comes along is not on the list, so that the

@@ -90,10 +90,11 @@ pub(crate) fn look(
     let records = record::all(&desk.root);
     records.complain(crate::serve::journal);
     let traces = record::traces(&records, inventory.node.boot_id.as_deref());
-    let (evaluation, compliance) =
-        system::verdict(baseline, &inventory, &traces, attempted, now).map_err(|e| failed(e.to_string()))?;
-    say("planning");
     let wishes = ready.order.as_ref().map(|o| o.wishes.clone()).unwrap_or_default();
+    let (evaluation, compliance) =
+        system::verdict_of_run(baseline, &inventory, &wishes, &traces, attempted, now)
+            .map_err(|e| failed(e.to_string()))?;
+    say("planning");
     let judged =
         system::judged(baseline, &inventory, &evaluation, &wishes, now).map_err(|e| failed(e.to_string()))?;
     let plan = ready.system.planned(&judged, &mut |p| say(&words(p))).map_err(of_pm)?;
@@ -136,6 +137,7 @@ pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<
         refresh_failed,
         foreign_updaters: updaters.map(|u| format!("{}: {}", u.name, u.evidence)).collect(),
         services_to_restart: inventory.services_to_restart,
+        without_match: without_match.clone(),
     };
     Ok(Answer::Surveyed { survey: Box::new(survey), without_match })
 }

@@ -138,7 +138,10 @@ impl Active {
                 Act::Install { token: self.token.unwrap_or_default(), not_after: self.cutoff() }
             }
             Step::PostInstall => Act::Hook(HookPoint::PostInstall),
-            Step::Assess | Step::Verify => Act::Survey { refresh: false, attempted: true },
+            // What was refused as a whole was not tried: what is not there is missing, and has not failed.
+            Step::Assess | Step::Verify => {
+                Act::Survey { refresh: false, attempted: self.installed.is_some() || self.interrupted > 0 }
+            }
             Step::PreReboot => Act::Hook(HookPoint::PreReboot),
             Step::Reboot => Act::Reboot { not_after: self.end() },
             Step::Health => Act::Health,

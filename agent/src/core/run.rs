@@ -153,6 +153,12 @@ impl Active {
         if self.boot_before.is_none() {
             self.boot_before.clone_from(&survey.boot_id);
         }
+        // A slip of the pen must not look like nothing to do. A survey that is repeated says it once.
+        let strangers = survey.without_match.join(", ");
+        let strangers = format!("the order names what is not offered here: {strangers}");
+        if !survey.without_match.is_empty() && !self.notes.contains(&strangers) {
+            self.notes.push(strangers);
+        }
         self.survey = Some(survey);
         let (ending, why) = match choice {
             // After an interruption the machine is looked at whatever the documents say by now.
@@ -178,7 +184,8 @@ impl Active {
                 (Ending::NothingToDo, "nothing that is approved is missing".to_owned())
             }
         };
-        Next::End(ending, why)
+        let said = std::iter::once(why).chain(self.notes.iter().cloned());
+        Next::End(ending, said.collect::<Vec<_>>().join("; "))
     }
 
     /// What follows from a step that did not do what it should.
@@ -187,6 +194,10 @@ impl Active {
         match trouble.kind {
             TroubleKind::Busy | TroubleKind::Unavailable => {
                 self.retries = self.retries.saturating_add(1);
+                // A busy machine has changed nothing: past the cutoff the run is left out, not followed any more.
+                if trouble.kind == TroubleKind::Busy && self.step == Step::Transaction {
+                    self.begun = false;
+                }
                 let limited = before && self.spec.operation == Operation::Install && self.cutoff().is_some();
                 // A transaction that may be running is followed for as long as it takes.
                 if limited || self.step == Step::Transaction || self.retries < TRIES {

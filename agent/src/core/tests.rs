@@ -55,6 +55,7 @@ pub(crate) fn survey(planned: &[&str], reboot: Option<bool>) -> Survey {
         refresh_failed: Vec::new(),
         foreign_updaters: Vec::new(),
         services_to_restart: Vec::new(),
+        without_match: Vec::new(),
     }
 }
 

@@ -20,6 +20,16 @@ use super::{door, package};
 /// A run of a few small packages, with room for two cores that compile meanwhile.
 const RUN: Duration = Duration::from_secs(300);
 
+/// Sends a request to the agent's administrative door, as a program of somebody else would.
+const ASK: &str = r#"use IO::Socket::UNIX;
+my ($what, $body) = @ARGV;
+my $door = IO::Socket::UNIX->new("/run/patchflock/admin.sock") or die $!;
+print $door "$what HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
+print $door "Content-Length: " . length($body) . "\r\n\r\n$body";
+local $/;
+print <$door>;
+"#;
+
 /// The machine, its repository and the server between them.
 #[derive(Debug)]
 pub struct Agent {
@@ -122,6 +132,15 @@ impl Agent {
     /// It is not JSON.
     pub fn json(&self, args: &str) -> Result<Value> {
         site::json(&self.patchflock(&format!("{args} -o json"))?)
+    }
+
+    /// What the agent answers at its door, head included; `what` is a method and a path.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub fn ask(&self, what: &str, body: &str) -> Result<String> {
+        self.machine.files().write("/root/ask", ASK)?;
+        self.machine.ok(&format!("perl /root/ask '{what}' '{body}'"))
     }
 
     /// The agent's status.

@@ -20,6 +20,8 @@ pub struct Deb {
     links: BTreeMap<String, String>,
     conffiles: Vec<String>,
     scripts: BTreeMap<String, String>,
+    /// Built already, by somebody else.
+    built: Option<PathBuf>,
 }
 
 impl Deb {
@@ -40,7 +42,31 @@ impl Deb {
             links: BTreeMap::new(),
             conffiles: Vec::new(),
             scripts: BTreeMap::new(),
+            built: None,
         }
+    }
+
+    /// A package that is built already; it is published as it is.
+    ///
+    /// # Errors
+    /// It is no Debian package.
+    pub fn of_file(file: &Path) -> Result<Self> {
+        let said = door::ok("dpkg-deb", ["--field".as_ref(), file.as_os_str()])?;
+        let mut fields: BTreeMap<String, String> = BTreeMap::new();
+        let mut last = String::new();
+        for line in said.stdout_text().lines() {
+            match line.split_once(": ").filter(|_| !line.starts_with(' ')) {
+                Some((name, value)) => {
+                    name.clone_into(&mut last);
+                    fields.insert(name.to_owned(), value.to_owned());
+                }
+                None => fields.entry(last.clone()).or_default().push_str(&format!("\n{line}")),
+            }
+        }
+        let mut take =
+            |name: &str| fields.remove(name).with_context(|| format!("{name} of {}", file.display()));
+        let (name, version) = (take("Package")?, take("Version")?);
+        Ok(Self { fields, built: Some(file.to_owned()), ..Self::new(&name, &version) })
     }
 
     /// Its name.
@@ -142,6 +168,10 @@ impl Deb {
     /// # Errors
     /// dpkg-deb refuses it or is missing.
     pub fn build(&self, into: &Path) -> Result<()> {
+        if let Some(file) = &self.built {
+            fs::copy(file, into.join(self.file_name())).with_context(|| file.display().to_string())?;
+            return Ok(());
+        }
         let tree = tempfile::tempdir()?;
         // The temporary directory is private; a package's top directory is not.
         fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755))?;

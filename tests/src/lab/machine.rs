@@ -156,6 +156,13 @@ impl Machine {
         Ok(fs::read_to_string(&path).with_context(|| path.clone())?.trim().to_owned())
     }
 
+    /// The command lines of its processes, seen from outside: also while it shuts down, when nobody may enter.
+    pub fn command_lines(&self) -> Vec<String> {
+        let line = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = |raw: Vec<u8>| String::from_utf8_lossy(&raw).replace('\0', " ").trim().to_owned();
+        host::group_processes(self.name()).into_iter().map(|pid| words(line(pid))).collect()
+    }
+
     /// Copies a program of the host into `/usr/bin`.
     ///
     /// # Errors

@@ -318,6 +318,7 @@ fn survey() -> (Survey, serde_json::Value, NodeCompliance) {
         refresh_failed: vec![("extra".into(), "404 Not Found".into())],
         foreign_updaters: Vec::new(),
         services_to_restart: Vec::new(),
+        without_match: Vec::new(),
     };
     (survey, file, compliance)
 }

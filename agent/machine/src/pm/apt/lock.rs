@@ -72,10 +72,18 @@ pub(super) fn refused(out: &Output, waited: Duration) -> Option<PmError> {
         .chain(stdout.lines())
         .find(|l| l.contains("Could not get lock ") || l.contains("Unable to lock "))?;
     let holder = match line.split_once("It is held by ") {
-        Some((_, who)) => who.trim().to_owned(),
+        // While apt waits it counts the seconds behind dots.
+        Some((_, who)) => reworded(who.split("...").next().unwrap_or_default().trim()),
         None => "another program".to_owned(),
     };
     Some(PmError::Locked { holder, waited })
+}
+
+/// In the words of [`process`]; apt says `process 4711 (dpkg)`.
+fn reworded(who: &str) -> String {
+    let parts =
+        who.strip_prefix("process ").and_then(|w| w.strip_suffix(')')).and_then(|w| w.split_once(" ("));
+    parts.map_or_else(|| who.to_owned(), |(pid, name)| format!("{name} (process {pid})"))
 }
 
 #[cfg(test)]
@@ -88,7 +96,13 @@ mod tests {
                     E: Unable to acquire the dpkg frontend lock\n";
         let out = Output { code: 100, stdout: Vec::new(), stderr: said.into(), truncated: false };
         let error = refused(&out, Duration::from_secs(3)).unwrap();
-        assert!(error.to_string().starts_with("process 4711 (apt-get) holds"), "{error}");
+        assert!(error.to_string().starts_with("apt-get (process 4711) holds"), "{error}");
+        // As it says it while it waits.
+        let said = "Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 \
+                    (apt-get)... 1s\n";
+        let out = Output { code: 100, stdout: Vec::new(), stderr: said.into(), truncated: false };
+        let error = refused(&out, Duration::from_secs(3)).unwrap();
+        assert!(error.to_string().starts_with("apt-get (process 4711) holds"), "{error}");
     }
 
     #[test]
