@@ -100,9 +100,9 @@ impl Active {
         StepId { run: self.spec.id.clone(), number: self.number }
     }
 
-    /// Nothing was disturbed yet.
+    /// Nothing was disturbed yet: no slot was ever taken, and so no hook has run.
     pub fn may_cancel(&self) -> bool {
-        !super::holds_slot(self.step) && self.interrupted == 0
+        !super::holds_slot(self.step) && self.token.is_none()
     }
 
     pub(super) fn enter(&mut self, now: DateTime<Utc>, step: Step, number: u64) {

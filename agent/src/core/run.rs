@@ -178,6 +178,12 @@ impl Active {
                 (Ending::NothingToDo, "nothing that is approved is missing".to_owned())
             }
         };
+        // Planned anew after the slot was taken: what the hooks before the installation began ends like any other run.
+        if self.token.is_some() {
+            self.verdict = Some(ending);
+            self.notes.push(why);
+            return Next::Step(Step::OnExit);
+        }
         Next::End(ending, why)
     }
 
@@ -236,7 +242,7 @@ impl Active {
             if let Some(trouble) = self.steps.iter().rev().find_map(|s| s.trouble.as_ref()) {
                 why = format!("{why}; last trouble: {trouble}");
             }
-            return match (self.interrupted > 0, super::holds_slot(self.step)) {
+            return match (self.interrupted > 0, self.token.is_some() || super::holds_slot(self.step)) {
                 // What the interrupted transaction did still has to be proven, and Survey repairs.
                 (true, _) if self.step == Step::Survey => None,
                 (true, _) => {

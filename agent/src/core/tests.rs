@@ -459,6 +459,30 @@ fn an_interrupted_transaction_is_looked_at_and_tried_once_more_with_a_new_token(
 }
 
 #[test]
+fn a_run_that_finds_nothing_left_to_do_after_its_hooks_began_ends_through_the_last_one() {
+    for expired in [false, true] {
+        let mut core = core();
+        request(&mut core, noon(), "r-1", install());
+        answer(&mut core, noon(), surveyed(&["a"], Some(false)));
+        answer(&mut core, noon(), Answer::Fetched(Ok(())));
+        answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token: 3 }));
+        answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
+        answer(&mut core, noon(), Answer::Installed(Err(trouble(TroubleKind::PlanChanged))));
+        let active = core.journal().active.clone().unwrap();
+        assert!(active.step == Step::Survey && !active.may_cancel());
+        let now = if expired { active.cutoff().unwrap() } else { noon() };
+        let effects = match expired {
+            true => core.on(now, Event::Started),
+            false => answer(&mut core, now, surveyed(&[], Some(false))),
+        };
+        assert_eq!(doing(&effects).unwrap().1, Act::Hook(HookPoint::OnExit), "{effects:?}");
+        let effects = answer(&mut core, now, Answer::Hooked(Ok(hooked(HookPoint::OnExit, None))));
+        let wanted = if expired { Ending::Skipped } else { Ending::NothingToDo };
+        assert_eq!(entry(&effects).unwrap().ending, wanted);
+    }
+}
+
+#[test]
 fn the_routine_scan_comes_at_the_start_and_after_its_interval() {
     let policy = Policy { scan_interval_hours: 24, ..Policy::default() };
     let mut core = Core::new("n-1".parse().unwrap(), policy, Journal::default());
