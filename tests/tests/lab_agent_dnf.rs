@@ -83,11 +83,13 @@ fn a_window_opens_by_itself_and_exactly_the_plan_changes() {
 
 #[test]
 fn a_scriptlet_that_fails_does_not_sink_the_others_and_is_failed() {
-    let old = [rpm("good", "1.0"), rpm("bad", "1.0")];
-    let mut agent = DnfAgent::new(old, "good bad").unwrap();
+    let old = [rpm("good", "1.0"), rpm("bad", "1.0"), rpm("sad", "1.0")];
+    let mut agent = DnfAgent::new(old, "good bad sad").unwrap();
     agent.baseline("").unwrap();
     let bad = rpm("bad", "1.1").script("pre", "echo no luck >&2; exit 7");
-    agent.publish([rpm("good", "1.1"), bad]).unwrap();
+    // rpm takes a package whose last scriptlet fails, and warns.
+    let sad = rpm("sad", "1.1").script("post", "echo half done >&2; exit 4");
+    agent.publish([rpm("good", "1.1"), bad, sad]).unwrap();
     let dry = agent.patchflock("install --dry-run").unwrap();
     assert!(said(&dry).contains("good") && said(&dry).contains("bad"), "{}", said(&dry));
     let before = agent.installed().unwrap();
@@ -95,7 +97,9 @@ fn a_scriptlet_that_fails_does_not_sink_the_others_and_is_failed() {
     let out = agent.patchflock("install").unwrap();
     assert_eq!(out.code, 3, "{}", said(&out));
     assert!(said(&out).contains("bad") && said(&out).contains("FAILED"), "{}", said(&out));
-    assert_eq!(Node::difference(&before, &agent.installed().unwrap()), ["good: 1.0-1 -> 1.1-1"]);
+    let changed = ["good: 1.0-1 -> 1.1-1", "sad: 1.0-1 -> 1.1-1"];
+    assert_eq!(Node::difference(&before, &agent.installed().unwrap()), changed);
+    assert_eq!(agent.state("sad").unwrap(), "INSTALLED");
     assert_eq!([agent.state("good").unwrap(), agent.state("bad").unwrap()], ["INSTALLED", "FAILED"]);
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "failed", "{entry}");
@@ -103,6 +107,8 @@ fn a_scriptlet_that_fails_does_not_sink_the_others_and_is_failed() {
         entry["installed"]["failed"].to_string().contains("no luck"),
         "the words of the scriptlet: {entry}"
     );
+    let shown = agent.patchflock(&format!("runs show {}", entry["spec"]["id"].as_str().unwrap())).unwrap();
+    assert!(said(&shown).contains("half done"), "what rpm warned of can be read: {}", said(&shown));
 }
 
 #[test]
@@ -160,7 +166,9 @@ fn after_a_power_cut_in_the_transaction_the_machine_is_repaired_and_patched_in_t
 
 #[test]
 fn a_run_reboots_where_an_advisory_suggests_it_and_proves_the_result_after_the_boot() {
-    let mut agent = DnfAgent::new([rpm("engine", "1.0"), rpm("glibc", "1.0")], "engine glibc").unwrap();
+    let kernel = |v: &str| rpm("kernel", v).tag("Provides", "installonlypkg(kernel)");
+    let old = [rpm("engine", "1.0"), rpm("glibc", "1.0"), kernel("5.14.0")];
+    let mut agent = DnfAgent::new(old, "engine glibc kernel").unwrap();
     agent.baseline("").unwrap();
     let fixed = agent.repo.add(rpm("engine", "1.1")).unwrap();
     let advisory = agent.advisory().fixes(&fixed).reboot();
@@ -176,12 +184,13 @@ fn a_run_reboots_where_an_advisory_suggests_it_and_proves_the_result_after_the_b
     assert_eq!(boots[1], agent.machine.boot_id().unwrap().as_str());
     assert_eq!(agent.state("engine").unwrap(), "INSTALLED");
     // Told never to, it stays up and says that a reboot is missing. Here the name of the package is the evidence.
-    agent.publish([rpm("glibc", "1.1")]).unwrap();
+    agent.publish([rpm("glibc", "1.1"), kernel("5.14.1")]).unwrap();
     let boot = agent.machine.boot_id().unwrap();
     let out = agent.patchflock("install --reboot never").unwrap();
     assert_eq!(out.code, 3, "{}", said(&out));
     assert_eq!(agent.machine.boot_id().unwrap(), boot);
     assert_eq!(agent.state("glibc").unwrap(), "INSTALLED_PENDING_REBOOT");
+    assert_eq!(agent.installed().unwrap()["kernel"], "5.14.0-1 5.14.1-1", "the one that runs stays");
     // The reboot that somebody else does is seen at the next look.
     agent.machine.reboot().unwrap();
     agent.wait_idle().unwrap();

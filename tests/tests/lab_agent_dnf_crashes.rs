@@ -107,3 +107,41 @@ fn a_cache_that_is_cleaned_between_the_download_and_the_installation_is_filled_a
     assert_eq!((out.code, &entry["ending"]), (0, &"succeeded".into()), "{said}\n{entry}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.1-1");
 }
+
+#[test]
+fn a_power_cut_before_and_after_the_files_of_a_package_ends_with_one_version_of_each() {
+    for (script, of) in [("pre", "1.1"), ("postun", "1.0")] {
+        let slow = |v: &str| {
+            let slow = rpm("slow", v).config("/etc/slow.conf", v);
+            if v == of { slow.script(script, HOLD) } else { slow }
+        };
+        let mut agent = DnfAgent::new([slow("1.0"), rpm("tool", "1.0")], "slow tool").unwrap();
+        agent.baseline("").unwrap();
+        agent.machine.files().write("/etc/slow.conf", "mine").unwrap();
+        agent.publish([slow("1.1"), rpm("tool", "1.1").requires("slow >= 1.1")]).unwrap();
+        agent.machine.ok("patchflock install --detach").unwrap();
+        agent.wait_file("/root/waits").unwrap();
+        agent.machine.power_cut().unwrap();
+        agent.machine.files().write("/root/go", "").unwrap();
+        agent.machine.power_on().unwrap();
+        let entry = agent.wait_run("request").unwrap();
+        let installed = agent.installed().unwrap();
+        assert_eq!([&installed["slow"], &installed["tool"]], ["1.1-1", "1.1-1"], "%{script}: {entry}");
+        assert_eq!(entry["ending"], "succeeded", "%{script}: {entry}");
+        assert_eq!(agent.machine.files().read("/etc/slow.conf").unwrap(), "mine");
+        agent.machine.ok("test -e /usr/share/slow/1.1 -a ! -e /usr/share/slow/1.0").unwrap();
+        agent.machine.ok("rpm --verifydb && dnf -C -q check").unwrap();
+    }
+}
+
+#[test]
+fn a_package_that_restarts_the_agent_from_its_own_scriptlets_is_installed() {
+    let mut agent = DnfAgent::new([rpm("tool", "1.0")], "tool").unwrap();
+    agent.baseline("").unwrap();
+    let restart = "systemctl restart patchflockd";
+    agent.publish([rpm("tool", "1.1").script("post", restart).script("posttrans", restart)]).unwrap();
+    agent.machine.ok("patchflock install --detach").unwrap();
+    let entry = agent.wait_run("request").unwrap();
+    assert_eq!(entry["ending"], "succeeded", "{entry}");
+    assert_eq!(agent.installed().unwrap()["tool"], "1.1-1");
+}

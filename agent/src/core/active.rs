@@ -198,7 +198,14 @@ impl Active {
         run::Next::Step(Step::Health)
     }
 
-    /// The current step is over.
+    /// What hooks did. They run once in a run: asked for again after a new plan, the answer is the same one.
+    pub(super) fn hooked(&mut self, run: HookRun) {
+        if !self.hooks.contains(&run) {
+            self.hooks.push(run);
+        }
+    }
+
+    /// The current step is over; where it is tried again, that begins here.
     pub(super) fn span(&mut self, now: DateTime<Utc>, trouble: Option<&str>) {
         if self.steps.len() < SPANS_CAP {
             self.steps.push(StepSpan {
@@ -208,6 +215,7 @@ impl Active {
                 trouble: trouble.map(str::to_owned),
             });
         }
+        self.step_started_at = now;
     }
 
     /// The run will end as failed, and this is why.

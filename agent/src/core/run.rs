@@ -54,7 +54,7 @@ impl Active {
             (Step::PreInstall, Answer::Hooked(Ok(run))) => {
                 span(self);
                 let failure = run.failure();
-                self.hooks.push(run);
+                self.hooked(run);
                 match failure {
                     None => Next::Step(Step::Transaction),
                     Some(why) => {
@@ -73,7 +73,7 @@ impl Active {
                 if let Some(why) = run.failure() {
                     self.fail(why);
                 }
-                self.hooks.push(run);
+                self.hooked(run);
                 Next::Step(Step::Assess)
             }
             (Step::Assess, Answer::Surveyed(Ok(survey))) => {
@@ -85,7 +85,7 @@ impl Active {
             (Step::PreReboot, Answer::Hooked(Ok(run))) => {
                 span(self);
                 let failure = run.failure();
-                self.hooks.push(run);
+                self.hooked(run);
                 match failure {
                     None => Next::Step(Step::Reboot),
                     Some(why) => {
@@ -119,7 +119,7 @@ impl Active {
                 if let Some(why) = run.failure() {
                     self.fail(why);
                 }
-                self.hooks.push(run);
+                self.hooked(run);
                 Next::End(self.ending(), self.summary())
             }
             (Step::Survey | Step::Assess | Step::Verify, Answer::Surveyed(Err(trouble)))
