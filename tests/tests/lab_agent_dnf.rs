@@ -1,11 +1,6 @@
 //! The agent from its package on a booted machine of the Red Hat family, with real dnf 4: what a run changes, what it
 //! leaves alone, what survives a death in the middle, and what is said of it.
 #![cfg(feature = "lab")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test ends at the first thing that fails, and so do its preparations"
-)]
 
 use std::time::Duration;
 

@@ -3,7 +3,6 @@
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 

@@ -1,8 +1,6 @@
 //! The settings file that the packages ship says of every key what holds without it.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
-use std::collections::BTreeMap;
-
 use patchflock_api::config::Config;
 use patchflock_machine::root::Root;
 use patchflock_tests::lab::package::tree;
@@ -40,7 +38,7 @@ fn the_shipped_settings_change_nothing_and_their_commented_keys_are_the_defaults
     assert_eq!(found, all, "every key that there is, and no other");
     let mut config = load(&full);
     // Which group a node is in has no default: those two are examples.
-    let tags = std::mem::replace(&mut config.tags, BTreeMap::new());
+    let tags = std::mem::take(&mut config.tags);
     let example = [("Environment", "live"), ("Patch Group", "prod")];
     assert_eq!(tags, example.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     assert_eq!(config, Config::default());

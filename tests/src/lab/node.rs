@@ -90,8 +90,8 @@ impl Node {
         let mut found = None;
         door::wait("the agent to be idle", RUN, || {
             match self.status() {
-                Ok(status) if status["active"].is_null() => found = Some(status),
-                Ok(status) => last = status["active"].to_string(),
+                Ok(status) if at(&status, "/active").is_null() => found = Some(status),
+                Ok(status) => last = at(&status, "/active").to_string(),
                 Err(e) => last = format!("{e:#}"),
             }
             found.is_some()
@@ -109,7 +109,7 @@ impl Node {
         door::wait(&format!("the step {step}"), RUN, || match self.status() {
             Ok(status) => {
                 last = status.to_string();
-                status["active"]["step"] == step
+                at(&status, "/active/step") == step
             }
             Err(_) => false,
         })
@@ -125,7 +125,7 @@ impl Node {
         door::wait(&format!("a run by {trigger} to end"), RUN, || {
             let runs = self.json("runs").ok();
             let runs = runs.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
-            found = runs.into_iter().find(|r| r["spec"]["trigger"]["trigger"] == trigger);
+            found = runs.into_iter().find(|r| at(r, "/spec/trigger/trigger") == trigger);
             found.is_some()
         })
         .with_context(|| self.journal())?;
@@ -146,11 +146,11 @@ impl Node {
     /// There is none.
     pub fn state(&self, package: &str) -> Result<String> {
         let compliance = self.json("compliance --all")?;
-        let patches = compliance["patches"].as_array().context("patches")?.clone();
-        let Some(found) = patches.iter().find(|p| p["name"] == package) else {
+        let patches = at(&compliance, "/patches").as_array().context("patches")?;
+        let Some(found) = patches.iter().find(|p| at(p, "/name") == package) else {
             bail!("{package} is not in {compliance}");
         };
-        Ok(found["state"].as_str().unwrap_or_default().to_owned())
+        Ok(at(found, "/state").as_str().unwrap_or_default().to_owned())
     }
 
     /// The last lines of the agent's journal.
@@ -158,4 +158,9 @@ impl Node {
         let lines = self.machine.run("journalctl --no-pager -n 80 -u patchflockd -u 'patchflock-*'");
         lines.map(|out| out.stdout_text().into_owned()).unwrap_or_default()
     }
+}
+
+/// What is there in an answer, `null` where nothing is.
+fn at<'v>(answer: &'v Value, place: &str) -> &'v Value {
+    answer.pointer(place).unwrap_or(&Value::Null)
 }
