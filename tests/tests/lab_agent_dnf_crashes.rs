@@ -6,7 +6,10 @@
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
+use std::time::Duration;
+
 use patchflock_tests::lab::agent_dnf::DnfAgent;
+use patchflock_tests::lab::door;
 use patchflock_tests::lab::rpm::Rpm;
 
 /// A scriptlet that says that it runs and holds the transaction until a file appears.
@@ -140,6 +143,32 @@ fn a_package_that_restarts_the_agent_from_its_own_scriptlets_is_installed() {
     let restart = "systemctl restart patchflockd";
     agent.publish([rpm("tool", "1.1").script("post", restart).script("posttrans", restart)]).unwrap();
     agent.machine.ok("patchflock install --detach").unwrap();
+    let entry = agent.wait_run("request").unwrap();
+    assert_eq!(entry["ending"], "succeeded", "{entry}");
+    assert_eq!(agent.installed().unwrap()["tool"], "1.1-1");
+}
+
+#[test]
+fn a_full_disk_while_downloading_is_said_and_waited_for() {
+    let mut agent = DnfAgent::new([rpm("tool", "1.0")], "tool").unwrap();
+    agent.baseline("").unwrap();
+    // Nothing that could be compressed.
+    let mut number = 1_u64;
+    let large: String = std::iter::repeat_with(|| {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{number:016x}")
+    })
+    .take(400_000)
+    .collect();
+    agent.publish([rpm("tool", "1.1").file("/usr/share/tool/large", &large)]).unwrap();
+    agent.machine.ok("mount -t tmpfs -o size=1m tmpfs /var/cache/dnf").unwrap();
+    agent.machine.ok("patchflock install --detach").unwrap();
+    let waiting = || agent.status().unwrap()["active"]["waiting"][1].clone();
+    door::wait("the run to wait for room", Duration::from_secs(100), || !waiting().is_null()).unwrap();
+    let said = waiting().as_str().unwrap().to_owned();
+    assert!(said.contains("tool-1.1-1") && said.contains("disk"), "{said}");
+    assert_eq!(agent.installed().unwrap()["tool"], "1.0-1");
+    agent.machine.ok("umount /var/cache/dnf").unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "succeeded", "{entry}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.1-1");
