@@ -17,12 +17,14 @@ pub mod machine;
 pub mod network;
 
 pub mod agent;
+pub mod agent_dnf;
 pub mod apt;
 pub mod crowd;
 pub mod deb;
 pub mod dnf;
 pub mod http;
 pub mod key;
+pub mod node;
 pub mod package;
 pub mod rocky;
 pub mod rpm;

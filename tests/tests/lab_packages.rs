@@ -14,7 +14,7 @@ use patchflock_machine::exec::Output;
 use patchflock_tests::lab::base::Base;
 use patchflock_tests::lab::door;
 use patchflock_tests::lab::machine::Machine;
-use patchflock_tests::lab::package::{Packages, Recipe, tree, wait_active};
+use patchflock_tests::lab::package::{self, Packages, Recipe, tree, wait_active};
 use patchflock_tests::lab::root::RootDir;
 
 const SETTINGS: &str = "/etc/patchflock/patchflock.toml";
@@ -307,4 +307,27 @@ fn the_deb_of_the_real_programs_installs_where_no_systemd_runs_and_its_command_w
     assert!(root.processes().is_empty(), "{:?}", root.processes());
     root.ok("apt-get -y purge patchflock").unwrap();
     root.ok(&format!("! ls {links} /etc/patchflock /var/lib/patchflock 2> /dev/null")).unwrap();
+}
+
+#[test]
+fn the_real_agent_comes_up_from_its_package_and_after_a_reboot_on_both_families() {
+    for base in [Base::debian().unwrap(), Base::rpm().unwrap()] {
+        let machine = Machine::boot(&base).unwrap();
+        package::install(&machine).unwrap();
+        for boot in ["first", "second"] {
+            check_installed(&machine);
+            let sockets =
+                ["patchflockd.sock", "admin.sock", "priv.sock"].map(|s| format!("/run/patchflock/{s}"));
+            assert_eq!(
+                modes(&machine, &sockets.each_ref().map(String::as_str)),
+                ["666 patchflock:patchflock", "660 patchflock:patchflock", "660 root:patchflock"],
+                "{boot} boot"
+            );
+            machine.ok("patchflock status && runuser -u nobody -- patchflock status").unwrap();
+            machine.reboot().unwrap();
+        }
+        wait_active(&machine).unwrap();
+        machine.ok("systemctl stop patchflockd").unwrap();
+        assert_eq!(property(&machine, "patchflockd", "Result"), "success");
+    }
 }

@@ -100,9 +100,9 @@ impl Active {
         StepId { run: self.spec.id.clone(), number: self.number }
     }
 
-    /// Nothing was disturbed yet.
+    /// Nothing was disturbed yet: no slot was ever taken, and so no hook has run.
     pub fn may_cancel(&self) -> bool {
-        !super::holds_slot(self.step) && self.interrupted == 0
+        !super::holds_slot(self.step) && self.token.is_none()
     }
 
     pub(super) fn enter(&mut self, now: DateTime<Utc>, step: Step, number: u64) {
@@ -201,7 +201,14 @@ impl Active {
         run::Next::Step(Step::Health)
     }
 
-    /// The current step is over.
+    /// What hooks did. They run once in a run: asked for again after a new plan, the answer is the same one.
+    pub(super) fn hooked(&mut self, run: HookRun) {
+        if !self.hooks.contains(&run) {
+            self.hooks.push(run);
+        }
+    }
+
+    /// The current step is over; where it is tried again, that begins here.
     pub(super) fn span(&mut self, now: DateTime<Utc>, trouble: Option<&str>) {
         if self.steps.len() < SPANS_CAP {
             self.steps.push(StepSpan {
@@ -211,6 +218,7 @@ impl Active {
                 trouble: trouble.map(str::to_owned),
             });
         }
+        self.step_started_at = now;
     }
 
     /// The run will end as failed, and this is why.

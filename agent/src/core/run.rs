@@ -54,7 +54,7 @@ impl Active {
             (Step::PreInstall, Answer::Hooked(Ok(run))) => {
                 span(self);
                 let failure = run.failure();
-                self.hooks.push(run);
+                self.hooked(run);
                 match failure {
                     None => Next::Step(Step::Transaction),
                     Some(why) => {
@@ -73,7 +73,7 @@ impl Active {
                 if let Some(why) = run.failure() {
                     self.fail(why);
                 }
-                self.hooks.push(run);
+                self.hooked(run);
                 Next::Step(Step::Assess)
             }
             (Step::Assess, Answer::Surveyed(Ok(survey))) => {
@@ -85,7 +85,7 @@ impl Active {
             (Step::PreReboot, Answer::Hooked(Ok(run))) => {
                 span(self);
                 let failure = run.failure();
-                self.hooks.push(run);
+                self.hooked(run);
                 match failure {
                     None => Next::Step(Step::Reboot),
                     Some(why) => {
@@ -119,7 +119,7 @@ impl Active {
                 if let Some(why) = run.failure() {
                     self.fail(why);
                 }
-                self.hooks.push(run);
+                self.hooked(run);
                 Next::End(self.ending(), self.summary())
             }
             (Step::Survey | Step::Assess | Step::Verify, Answer::Surveyed(Err(trouble)))
@@ -184,6 +184,12 @@ impl Active {
                 (Ending::NothingToDo, "nothing that is approved is missing".to_owned())
             }
         };
+        // Planned anew after the slot was taken: what the hooks before the installation began ends like any other run.
+        if self.token.is_some() {
+            self.verdict = Some(ending);
+            self.notes.push(why);
+            return Next::Step(Step::OnExit);
+        }
         let said = std::iter::once(why).chain(self.notes.iter().cloned());
         Next::End(ending, said.collect::<Vec<_>>().join("; "))
     }
@@ -247,7 +253,7 @@ impl Active {
             if let Some(trouble) = self.steps.iter().rev().find_map(|s| s.trouble.as_ref()) {
                 why = format!("{why}; last trouble: {trouble}");
             }
-            return match (self.interrupted > 0, super::holds_slot(self.step)) {
+            return match (self.interrupted > 0, self.token.is_some() || super::holds_slot(self.step)) {
                 // What the interrupted transaction did still has to be proven, and Survey repairs.
                 (true, _) if self.step == Step::Survey => None,
                 (true, _) => {

@@ -42,7 +42,8 @@ pub struct Advisory {
     /// Whether the update asks for a reboot.
     pub reboot_suggested: bool,
     references: Vec<(String, String)>,
-    packages: Vec<Rpm>,
+    /// With the architecture that it is built for.
+    packages: Vec<(Rpm, String)>,
 }
 
 impl Advisory {
@@ -96,8 +97,13 @@ impl Advisory {
     }
 
     /// Names a package version that it brings.
-    pub fn fixes(mut self, rpm: &Rpm) -> Self {
-        self.packages.push(rpm.clone());
+    pub fn fixes(self, rpm: &Rpm) -> Self {
+        self.fixes_arch(rpm, "noarch")
+    }
+
+    /// The same for one that was not made by the lab, and may be of one architecture only.
+    pub fn fixes_arch(mut self, rpm: &Rpm, arch: &str) -> Self {
+        self.packages.push((rpm.clone(), arch.into()));
         self
     }
 
@@ -120,15 +126,15 @@ impl Advisory {
         let packages: String = self
             .packages
             .iter()
-            .map(|p| {
+            .map(|(p, arch)| {
                 format!(
-                    "<package name=\"{}\" version=\"{}\" release=\"{}\" epoch=\"{}\" arch=\"noarch\">\
+                    "<package name=\"{}\" version=\"{}\" release=\"{}\" epoch=\"{}\" arch=\"{arch}\">\
                      <filename>{}</filename>{reboot}</package>\n",
                     p.name(),
                     p.version(),
                     p.release(),
                     p.epoch_number(),
-                    p.file_name()
+                    p.file_name().replace("noarch", arch)
                 )
             })
             .collect();

@@ -319,4 +319,4 @@ def main():
 try:
     main()
 except dnf.exceptions.Error as e:
-    say(fact="failed", why="; ".join([str(e)] + WORDS[-5:]))
+    say(fact="failed", why="; ".join(dict.fromkeys([str(e)] + WORDS[-5:])))
