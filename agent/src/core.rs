@@ -116,7 +116,9 @@ impl Core {
             self.missed(now, out);
         }
         if let Some(active) = &mut self.journal.active {
-            if active.waiting.as_ref().is_some_and(|(until, _)| *until <= now) {
+            // A clock that went back behind the step would make the run wait until it has come round again.
+            let went_back = active.step_started_at > now;
+            if active.waiting.as_ref().is_some_and(|(until, _)| *until <= now || went_back) {
                 active.waiting = None;
                 self.perform(now, out);
             } else if active.reboot_overdue(now) {

@@ -131,3 +131,22 @@ fn a_clock_that_is_behind_approves_nothing_early() {
     assert_eq!(agent.patchflock("install").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
+
+#[test]
+fn a_run_that_waits_goes_on_although_the_clock_went_back_by_days() {
+    let mut agent = deceived();
+    agent.baseline("").unwrap();
+    agent.publish([Deb::new("tool", "1.1")]).unwrap();
+    let lock =
+        "flock /run/patchflock.lock sh -c 'touch /run/held; until [ -e /root/free ]; do sleep 0.1; done'";
+    agent.machine.ok(&format!("systemd-run --quiet --collect --unit=holder {lock}")).unwrap();
+    door::wait("the lock to be held", SOON, || agent.machine.ok("test -e /run/held").is_ok()).unwrap();
+    agent.machine.ok("patchflock install --detach").unwrap();
+    let waits = || agent.status().is_ok_and(|status| !status["active"]["waiting"].is_null());
+    door::wait("the run to wait", SOON, waits).unwrap();
+    set(&agent, -2 * DAY);
+    agent.machine.ok("touch /root/free").unwrap();
+    let entry = agent.wait_run("request").unwrap();
+    assert_eq!(entry["ending"], "succeeded", "{entry}");
+    assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
+}

@@ -441,6 +441,15 @@ fn what_is_busy_is_tried_again_with_growing_waits_until_the_time_is_over() {
 }
 
 #[test]
+fn a_wait_does_not_grow_with_a_clock_that_goes_back() {
+    let mut core = core();
+    request(&mut core, noon(), "r-1", install());
+    answer(&mut core, noon(), Answer::Surveyed(Err(trouble(TroubleKind::Busy))));
+    assert!(doing(&core.on(noon() + TimeDelta::seconds(5), Event::Woke)).is_none(), "not yet");
+    assert!(doing(&core.on(noon() - TimeDelta::days(2), Event::Woke)).is_some());
+}
+
+#[test]
 fn an_interrupted_transaction_is_looked_at_and_tried_once_more_with_a_new_token() {
     let mut core = core();
     request(&mut core, noon(), "r-1", install());
