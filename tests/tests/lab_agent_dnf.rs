@@ -239,8 +239,9 @@ fn a_held_rpm_lock_is_waited_for_before_and_in_the_transaction() {
     agent.wait_file("/root/waits").unwrap();
     agent.machine.ok("patchflock install --detach").unwrap();
     agent.wait_step("survey").unwrap();
-    door::wait("the run to meet the lock", Duration::from_secs(60), || {
-        agent.machine.run("pgrep -f '[r]pm --verifydb'").is_ok_and(|out| out.code == 0)
+    // The privileged half is at it, and gets no further than the administrator's lock lets it.
+    door::wait("the privileged half to look", Duration::from_secs(60), || {
+        agent.machine.run("systemctl is-active 'patchflock-priv@*'").is_ok_and(|out| out.code == 0)
     })
     .unwrap();
     assert_eq!(agent.status().unwrap()["active"]["step"], "survey");
