@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use patchflock_api::answer::RunDetail;
-use patchflock_api::run::{Choice, RunEntry, Survey};
+use patchflock_api::run::{Choice, Operation, RunEntry, Survey};
 use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_baselines::plan::{Plan, Role};
 use patchflock_machine::pm::{Fixes, InstallReport, OutcomeKind};
@@ -129,6 +129,9 @@ fn packages(detail: &RunDetail) -> String {
     let plan =
         if recorded.plan.items.is_empty() { surveyed.unwrap_or(&recorded.plan) } else { &recorded.plan };
     let outcomes = recorded.report.as_ref().map(|r| r.outcomes.as_slice()).unwrap_or_default();
+    // A run that only looks leaves nothing undone.
+    let looks = detail.entry.spec.operation == Operation::Scan || detail.entry.spec.dry_run;
+    let untouched = if looks { "would be installed" } else { "not installed" };
     if !plan.items.is_empty() {
         let mut table = Table::new(&["PACKAGE", "FROM", "TO", "RESULT", "WHY"]);
         for item in &plan.items {
@@ -142,7 +145,7 @@ fn packages(detail: &RunDetail) -> String {
             let (result, why) = match became.map(|o| &o.result) {
                 Some(OutcomeKind::Installed) => (Cell::painted("installed", Paint::Good), reason),
                 Some(OutcomeKind::Failed { why }) => (Cell::painted("failed", Paint::Bad), why.clone()),
-                None => (Cell::painted("not installed", Paint::Dim), reason),
+                None => (Cell::painted(untouched, Paint::Dim), reason),
             };
             let from = item.from.as_deref().unwrap_or("(new)");
             table.row([(&item.name).into(), from.into(), (&item.to).into(), result, why.into()]);
