@@ -108,6 +108,13 @@ fn begin(
     if begun(desk, run, token)? {
         return Ok(());
     }
+    // Another request may have used a newer one while this one waited for the machine.
+    let newest = newest.max(desk.read(NEWEST)?.unwrap_or(0));
+    if token < newest {
+        return Err(failed(format!(
+            "token {token} is older than {newest}, which was used meanwhile: ask for a new slot"
+        )));
+    }
     desk.in_time(not_after)?;
     let mut kept = plans::get(desk, run)?;
     caller.say("checking the plan");

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::run::{Choice, Ending, Operation, Step, Survey, Trouble, TroubleKind};
+use patchflock_baselines::compliance::NodeStatus;
 
 use super::{Active, Answer, Reboot, SlotAnswer};
 
@@ -158,6 +159,13 @@ impl Active {
         let strangers = format!("the order names what is not offered here: {strangers}");
         if !survey.without_match.is_empty() && !self.notes.contains(&strangers) {
             self.notes.push(strangers);
+        }
+        let seen = matches!(choice, Choice::Selected { .. })
+            && held == 0
+            && survey.compliance.as_ref().is_some_and(|c| c.status != NodeStatus::Unknown);
+        if self.interrupted > 0 && planned == 0 && !seen {
+            // An empty plan proves what was installed only where all of it can be seen.
+            self.fail("what became of the interrupted transaction cannot be proven".to_owned());
         }
         self.survey = Some(survey);
         let (ending, why) = match choice {

@@ -543,3 +543,31 @@ fn the_routine_scan_gives_way_to_a_request_and_new_documents_are_looked_at_by_a_
     let effects = core.on(noon(), Event::PolicyRead { policy });
     assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: true, attempted: false });
 }
+
+#[test]
+fn an_interrupted_transaction_of_which_nothing_can_be_proven_is_no_success() {
+    let unknown = |why: &str| Survey { choice: Choice::Unknown { why: why.into() }, ..survey(&[], None) };
+    let unseen = {
+        let mut found = survey(&[], Some(false));
+        found.compliance.as_mut().unwrap().status = NodeStatus::Unknown;
+        found
+    };
+    for (found, ending) in [
+        (unknown("the baseline was deleted"), Ending::Failed),
+        (unseen, Ending::Failed),
+        (survey(&[], Some(false)), Ending::Succeeded),
+    ] {
+        let mut core = core();
+        request(&mut core, noon(), "r-1", install());
+        answer(&mut core, noon(), surveyed(&["a"], Some(false)));
+        answer(&mut core, noon(), Answer::Fetched(Ok(())));
+        answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token: 1 }));
+        answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
+        answer(&mut core, noon(), Answer::Installed(Err(trouble(TroubleKind::Interrupted))));
+        answer(&mut core, noon(), Answer::Surveyed(Ok(Box::new(found))));
+        answer(&mut core, noon(), surveyed(&[], Some(false)));
+        answer(&mut core, noon(), Answer::Health(Ok(Health { complaints: Vec::new() })));
+        let effects = answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::OnExit, None))));
+        assert_eq!(entry(&effects).unwrap().ending, ending);
+    }
+}
