@@ -56,7 +56,8 @@ pub struct Rule {
     pub approve: Approve,
     /// Level of a missing patch that this rule approves.
     pub compliance_level: ComplianceLevel,
-    /// Also approve patches that are not security patches (Linux).
+    /// Also approve patches that are not security patches (Linux). On rpm, together with filters: also later versions
+    /// of what the filters choose (reference 1.6 steps 4 and 5; the reasons stand in `approval/judge/carried.rs`).
     pub enable_non_security: bool,
 }
 
@@ -150,7 +151,8 @@ pub enum AvailableSecurityStatus {
 #[serde(rename_all = "snake_case")]
 pub enum SecurityRule {
     /// Any version in (installed, target] came from a security origin or advisory: a point release moves fixes
-    /// into main, and they stay fixes.
+    /// into main, and they stay fixes. On rpm a rule without `enable_non_security` takes such a version only where
+    /// none that a security notice names is still offered (reference 1.5 step 7).
     #[default]
     AnyVersion,
     /// Only the target version itself counts, as AWS does (reference 1.5 step 3).

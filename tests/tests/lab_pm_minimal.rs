@@ -1,6 +1,6 @@
 //! Which version of several a plan takes on rpm, beside what the commands do that AWS quotes for it (reference 1.6
 //! point 4): without non-security updates the newest version that a matching notice names (`upgrade-minimal`), also
-//! where a repository offers newer ones.
+//! where a repository offers newer ones; with them the newest of every package that a matching notice names (`upgrade`).
 #![cfg(feature = "lab")]
 #![expect(
     clippy::unwrap_used,
@@ -116,18 +116,20 @@ fn by_dnf(command: &str) -> Vec<String> {
     installed(&root)
 }
 
-fn rules() -> String {
-    "  approval_rules:\n    - filters:\n        CLASSIFICATION: [Security]\n        \
-     SEVERITY: [Critical, Important]\n      approve_after_days: 0\n    \
-     - filters:\n        CLASSIFICATION: [Bugfix]\n      approve_after_days: 0\n"
-        .into()
+fn rules(non_security: bool) -> String {
+    format!(
+        "  approval_rules:\n    - filters:\n        CLASSIFICATION: [Security]\n        \
+         SEVERITY: [Critical, Important]\n      approve_after_days: 0\n      enable_non_security: {non_security}\n    \
+         - filters:\n        CLASSIFICATION: [Bugfix]\n      approve_after_days: 0\n      \
+         enable_non_security: {non_security}\n"
+    )
 }
 
 const SEVERITIES: &str = "--sec-severity=Critical --sec-severity=Important --bugfix";
 
 #[test]
 fn without_non_security_updates_the_newest_version_that_a_matching_notice_names_is_taken() {
-    let ours = patched(&rules());
+    let ours = patched(&rules(false));
     assert_eq!(ours, by_dnf(&format!("upgrade-minimal {SEVERITIES}")));
     for line in ["exact 1.1", "exact-lib 1.1", "fixed-then-low 1.1", "fixed-then-bugfix 1.2"] {
         assert!(ours.iter().any(|l| l == line), "{line}: {ours:?}");
@@ -135,9 +137,22 @@ fn without_non_security_updates_the_newest_version_that_a_matching_notice_names_
 }
 
 #[test]
-fn a_rule_without_filters_takes_what_a_security_notice_names_under_the_rule_of_aws() {
-    let ours = patched("  security_rule: candidate\n  approval_rules:\n    - approve_after_days: 0\n");
-    assert_eq!(ours, by_dnf("upgrade-minimal --security"));
+fn with_non_security_updates_the_newest_of_every_package_that_a_matching_notice_names_is_taken() {
+    let ours = patched(&rules(true));
+    assert_eq!(ours, by_dnf(&format!("upgrade {SEVERITIES}")));
+    for line in ["exact 1.2", "fixed-then-low 1.2", "fixed-then-enhanced 1.2", "enhanced 1.0", "unnamed 1.0"]
+    {
+        assert!(ours.iter().any(|l| l == line), "{line}: {ours:?}");
+    }
+}
+
+#[test]
+fn a_rule_without_filters_takes_what_a_security_notice_names_under_either_security_rule() {
+    let by_dnf = by_dnf("upgrade-minimal --security");
+    for rule in ["candidate", "any_version"] {
+        let spec = format!("  security_rule: {rule}\n  approval_rules:\n    - approve_after_days: 0\n");
+        assert_eq!(patched(&spec), by_dnf, "{rule}");
+    }
 }
 
 #[test]

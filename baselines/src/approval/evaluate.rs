@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::filters::{classification, short};
-use super::judge::{Judge, Judgement};
+use super::judge::{Carried, Judge, Judgement};
 use super::overdue;
 use super::subject::{Fix, Subject, own_security};
 use super::{Decision, EvaluateError, Evaluation, Verdict};
@@ -56,8 +56,10 @@ pub fn evaluate(
         let seen = group.first().and_then(|c| sightings.get(&(c.name.as_str(), c.arch.as_str())));
         let seen: &[&Sighting] = seen.map_or(&[], Vec::as_slice);
         let fixes = fixes(baseline.security_rule, inventory, group, seen);
-        for (candidate, fix) in group.iter().zip(fixes) {
-            decisions.push(decide(&judge, candidate, fix));
+        let carried = judge.carried(group);
+        for (index, (candidate, fix)) in group.iter().zip(fixes).enumerate() {
+            let carried = carried.get(index).map_or(&[][..], Vec::as_slice);
+            decisions.push(decide(&judge, candidate, fix, carried));
         }
         let Some(decided) = decisions.get_mut(first..) else { continue };
         if family == Family::Windows {
@@ -136,8 +138,13 @@ fn fixes<'a>(
     answers
 }
 
-fn decide(judge: &Judge<'_>, candidate: &Candidate, fix: Option<Fix<'_>>) -> Decision {
-    let subject = Subject::offered(candidate, fix);
+fn decide<'x>(
+    judge: &'x Judge<'x>,
+    candidate: &'x Candidate,
+    fix: Option<Fix<'x>>,
+    carried: &'x [Option<Carried<'x>>],
+) -> Decision {
+    let subject = Subject::offered(candidate, fix, carried);
     let judgement = match never_a_candidate(judge.family, candidate) {
         Some(reason) => {
             Judgement { advisory: subject.advisories.first().copied(), ..Judgement::not_matched(reason) }

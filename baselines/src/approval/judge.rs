@@ -1,5 +1,6 @@
 //! One version under one baseline: global filters, rules, lists (reference 1.5, 1.12, 2.2).
 
+mod carried;
 mod words;
 
 use std::borrow::Cow;
@@ -9,11 +10,13 @@ use chrono::{DateTime, Utc};
 
 use super::filters::{Filters, Mismatch, short};
 use super::names::NameList;
-use super::subject::Subject;
+use super::subject::{Fix, Subject};
 use super::{EffectiveDate, Verdict, dates};
 use crate::baseline::{Approve, Baseline, ComplianceLevel, Rule, Undated};
-use crate::inventory::{Advisory, Inventory, Node, Source};
+use crate::inventory::{Advisory, Candidate, Inventory, Node, Source};
 use crate::os::Family;
+
+pub(crate) use carried::Carried;
 
 /// A baseline made ready to judge many versions of one inventory.
 pub(crate) struct Judge<'a> {
@@ -64,13 +67,18 @@ impl Judgement<'_> {
 enum Outcome<'x> {
     Mismatch(Mismatch<'x>),
     NotSecurity,
+    /// A security notice names this earlier version, which is still offered.
+    BeyondNotice(&'x Candidate),
     Matched(Option<&'x Advisory>),
+    /// A notice of an earlier version matches; the first of this version's own dates it.
+    Carried(Option<&'x Advisory>, Carried<'x>),
 }
 
 /// A matching rule and what follows from its date condition.
 struct Finding<'x> {
     number: usize,
     advisory: Option<&'x Advisory>,
+    carried: Option<Carried<'x>>,
     date: Option<EffectiveDate>,
     timing: Timing,
 }
@@ -140,7 +148,7 @@ impl<'a> Judge<'a> {
             // The flag exists on Linux only (reference 2.1); an advisory's class does not matter here.
             let takes_all = self.baseline.approved_patches_enable_non_security
                 || matches!(self.family, Family::Windows | Family::Macos);
-            if subject.security() || takes_all {
+            if self.named_as_security(subject) || takes_all {
                 return Judgement {
                     level: self.baseline.approved_patches_compliance_level,
                     ..plain(Verdict::Approved, self.listed(entry, subject))
@@ -175,9 +183,16 @@ impl<'a> Judge<'a> {
         let mut best: Option<Finding<'x>> = None;
         let mut refusals = Vec::new();
         for (index, prepared) in self.rules.iter().enumerate() {
-            match self.outcome(prepared, subject, &passing) {
+            match self.outcome(index, prepared, subject, &passing) {
                 Outcome::Matched(advisory) => {
-                    let finding = self.finding(index + 1, prepared.rule, subject, advisory);
+                    let finding = self.finding(index + 1, prepared.rule, subject, (advisory, None));
+                    if best.as_ref().is_none_or(|best| self.preferred(&finding, best)) {
+                        best = Some(finding);
+                    }
+                }
+                Outcome::Carried(advisory, carried) => {
+                    let by = (advisory, Some(carried));
+                    let finding = self.finding(index + 1, prepared.rule, subject, by);
                     if best.as_ref().is_none_or(|best| self.preferred(&finding, best)) {
                         best = Some(finding);
                     }
@@ -213,6 +228,7 @@ impl<'a> Judge<'a> {
 
     fn outcome<'x>(
         &'x self,
+        index: usize,
         prepared: &'x Prepared<'a>,
         subject: &Subject<'x>,
         passing: &[Option<&'x Advisory>],
@@ -226,9 +242,17 @@ impl<'a> Judge<'a> {
                 Ok(()) if self.secure_enough(prepared, subject, advisory) => {
                     return Outcome::Matched(advisory);
                 }
-                Ok(()) => worst = Some(Outcome::NotSecurity),
+                Ok(()) => {
+                    worst = Some(match subject.fix {
+                        Some(Fix::Earlier(named)) => Outcome::BeyondNotice(named),
+                        _ => Outcome::NotSecurity,
+                    });
+                }
                 Err(mismatch) => worst = worst.or(Some(Outcome::Mismatch(mismatch))),
             }
+        }
+        if let Some(carried) = subject.carried.get(index).copied().flatten() {
+            return Outcome::Carried(passing.iter().copied().flatten().next(), carried);
         }
         worst.unwrap_or(Outcome::NotSecurity)
     }
@@ -238,7 +262,7 @@ impl<'a> Judge<'a> {
     /// On rpm "only what updateinfo.xml names" (1.5 step 7) and "a security advisory" (step 3) differ for
     /// notices of another class. We read them together: a rule that asks for a class takes notices of that
     /// class, as AWS's own `--bugfix` commands and default baselines need, and a rule without a CLASSIFICATION
-    /// filter takes security updates only.
+    /// filter takes security updates only: see [`Judge::named_as_security`].
     fn secure_enough(
         &self,
         prepared: &Prepared<'_>,
@@ -248,10 +272,22 @@ impl<'a> Judge<'a> {
         match self.family {
             // Linux and macOS only (reference 2.1, 1.10); SLES installs non-security patches anyway (1.9).
             Family::Windows | Family::Zypper => true,
-            _ if subject.security() || prepared.rule.enable_non_security => true,
+            _ if self.named_as_security(subject) || prepared.rule.enable_non_security => true,
             Family::Rpm => prepared.filters.has_classification() && advisory.is_some(),
             Family::Apt | Family::Macos => false,
         }
+    }
+
+    /// Whether it is a security patch for a rule, or an approved list, that takes no others.
+    ///
+    /// On apt that is every version with a fix in it: `security_rule: any_version` exists because a point release
+    /// moves fixes into main (design 7b). On rpm there are no such moves, and "only what updateinfo.xml names"
+    /// (reference 1.5 step 7) is meant by version: the command that AWS quotes is `upgrade-minimal`, which takes
+    /// the newest version that a notice names and leaves newer ones alone (1.6 step 4). So a later version that
+    /// no security notice names counts only in the place of one that is no longer offered, where nothing else
+    /// would bring the fix. It still is a security patch in what is reported.
+    fn named_as_security(&self, subject: &Subject<'_>) -> bool {
+        subject.security() && !(self.family == Family::Rpm && matches!(subject.fix, Some(Fix::Earlier(_))))
     }
 
     fn finding<'x>(
@@ -259,7 +295,7 @@ impl<'a> Judge<'a> {
         number: usize,
         rule: &Rule,
         subject: &Subject<'x>,
-        advisory: Option<&'x Advisory>,
+        (advisory, carried): (Option<&'x Advisory>, Option<Carried<'x>>),
     ) -> Finding<'x> {
         let date = dates::effective(subject, advisory, || self.metadata_date(subject));
         let undated = match self.baseline.undated_patches {
@@ -284,7 +320,7 @@ impl<'a> Judge<'a> {
             (Approve::UntilDate(_), Some(_)) => Timing::TooNew,
             (Approve::AfterDays(_) | Approve::UntilDate(_), None) => undated,
         };
-        Finding { number, advisory, date, timing }
+        Finding { number, advisory, carried, date, timing }
     }
 
     /// Those of these sources that are security sources by origin.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::judge::Carried;
 use super::names::Named;
 use crate::inventory::{Advisory, Candidate, FirstSeen, Installed, Sighting};
 use crate::os::{Family, OperatingSystem};
@@ -34,10 +35,16 @@ pub(crate) struct Subject<'a> {
     pub(crate) advisories: Vec<&'a Advisory>,
     /// Why it counts as a security patch, if it does.
     pub(crate) fix: Option<Fix<'a>>,
+    /// For each rule what an earlier version brings: see [`Carried`]. Empty where no rule asks.
+    pub(crate) carried: &'a [Option<Carried<'a>>],
 }
 
 impl<'a> Subject<'a> {
-    pub(crate) fn offered(candidate: &'a Candidate, fix: Option<Fix<'a>>) -> Self {
+    pub(crate) fn offered(
+        candidate: &'a Candidate,
+        fix: Option<Fix<'a>>,
+        carried: &'a [Option<Carried<'a>>],
+    ) -> Self {
         Self {
             named: Named::from(candidate),
             section: candidate.section.as_deref(),
@@ -50,6 +57,7 @@ impl<'a> Subject<'a> {
             first_seen: candidate.first_seen.as_ref(),
             advisories: ordered(&candidate.advisories),
             fix,
+            carried,
         }
     }
 
@@ -66,6 +74,7 @@ impl<'a> Subject<'a> {
             first_seen: None,
             advisories: ordered(&installed.advisories),
             fix: security.then_some(Fix::Own),
+            carried: &[],
         }
     }
 

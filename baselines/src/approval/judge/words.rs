@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Finding, Judge, Outcome, RULES_SHOWN, Subject, Timing, by_entry, dates, short};
+use super::{Carried, Finding, Judge, Outcome, RULES_SHOWN, Subject, Timing, by_entry, dates, short};
 use crate::approval::subject::{Fix, is_security};
 use crate::baseline::Approve;
 use crate::inventory::{Advisory, Source};
@@ -19,7 +19,17 @@ impl Judge<'_> {
         let number = finding.number;
         let Some(prepared) = self.rule(number) else { return String::new() };
         let mut text = String::with_capacity(USUAL);
-        self.origin(&mut text, subject, finding.advisory);
+        if let Some(Carried { candidate, advisory }) = finding.carried {
+            text.push_str("contains ");
+            notice(&mut text, advisory);
+            write!(text, " from {}", short(&candidate.version)).ok();
+            if let Some(own) = finding.advisory {
+                separate(&mut text, "; ");
+                notice(&mut text, own);
+            }
+        } else {
+            self.origin(&mut text, subject, finding.advisory);
+        }
         let dated = !matches!(finding.timing, Timing::AtOnce | Timing::Manual);
         if let Some(date) = finding.date.as_ref().filter(|_| dated) {
             separate(&mut text, ", ");
@@ -135,6 +145,12 @@ impl Judge<'_> {
             separate(&mut text, "; ");
             match refusal {
                 Outcome::Mismatch(mismatch) => write!(text, "rule {number} {mismatch}"),
+                Outcome::BeyondNotice(named) => write!(
+                    text,
+                    "rule {number} takes what a security notice names, which is {} (enable_non_security would \
+                     include this)",
+                    short(&named.version)
+                ),
                 _ => write!(
                     text,
                     "rule {number} takes security updates only and this is none (enable_non_security would include it)"

@@ -100,7 +100,8 @@ pub struct RuleSpec {
     pub approve: Option<ApproveWord>,
     /// Level of a missing patch that this rule approves. Default: UNSPECIFIED.
     pub compliance_level: Option<ComplianceLevel>,
-    /// Also approve patches that are not security patches (Linux). Default: false.
+    /// Also approve patches that are not security patches (Linux). On rpm families, together with filters: also later
+    /// versions of the packages that the filters choose. Default: false.
     pub enable_non_security: Option<bool>,
 }
 
