@@ -23,6 +23,7 @@ mod suggest;
 mod task_check;
 mod validate;
 mod window_check;
+mod window_sense;
 mod write;
 
 pub use aws::{Imported, import_aws};

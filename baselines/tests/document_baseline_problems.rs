@@ -197,7 +197,7 @@ fn a_rule_gives_exactly_one_way_to_approve() {
 fn dates_are_days_of_the_calendar() {
     insta::assert_snapshot!(told_spec("SUSE", "  approval_rules: [{approve_until_date: 2026-02-30}]"), @r"
     b.yaml:5:41: error: `2026-02-30` is not a day of the calendar
-      hint: write YYYY-MM-DD
+      hint: write YYYY-MM-DD, of the years 1970 to 2199
     ");
     insta::assert_snapshot!(told_spec("SUSE", "  approval_rules: [{approve_until_date: tomorrow}]"), @r"
     b.yaml:5:41: error: `approval_rules[0].approve_until_date` cannot be `tomorrow`

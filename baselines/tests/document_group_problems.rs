@@ -75,8 +75,8 @@ fn the_value_of_a_tag_follows_the_pattern_and_the_length_of_the_reference() {
     insta::assert_snapshot!(told(&GROUP.replace("prod web", "''")), @"g.yaml:4:16: error: `patch_group` must not be empty");
     insta::assert_snapshot!(told(&GROUP.replace("prod web", &"x".repeat(257))), @"g.yaml:4:16: error: `patch_group` has 257 characters; the limit is 256");
     insta::assert_snapshot!(told(&GROUP.replace("prod web", "'prod '")), @r"
-    g.yaml:4:16: warning: `prod ` begins or ends with white space, and tags are compared exactly
-      hint: remove it, unless the tags of the nodes have it too
+    g.yaml:4:16: error: `prod ` begins or ends with white space, and tags are compared exactly
+      hint: remove it here and from the tags of the nodes
     ");
 }
 

@@ -123,7 +123,7 @@ fn a_wrong_field_does_not_hide_what_else_is_wrong_nor_invent_more() {
     w.yaml:10:11: error: `cutoff` must be less than `duration`
       hint: the window lasts 2h30m, so nothing could ever start
     w.yaml:13:7: error: `2026-12-32` does not name days of the calendar
-      hint: write a day such as 2026-12-24, or days such as 2026-12-24..2027-01-02
+      hint: write a day of the years 1970 to 2199 such as 2026-12-24, or days such as 2026-12-24..2027-01-02
     w.yaml:17:16: error: `targets[0].targets` must be a list, not the text `web`
       hint: write it as a list, in square brackets or with `- ` before each entry
     w.yaml:20:17: error: `tasks[0].function` must be text, not a list
@@ -147,7 +147,10 @@ fn lengths_are_hours_or_hours_and_minutes() {
     ");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 25")), @"w.yaml:9:13: error: `duration` must be 24 or less, not the number `25`");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 24h1m")), @"w.yaml:9:13: error: `duration` is 24h1m; the limit is 24h");
-    insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 0h")), @"w.yaml:9:13: error: a window must be longer than 0 minutes");
+    insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: 0h")), @r"
+    w.yaml:9:13: error: a window must be longer than 0 minutes
+      hint: write a length such as `2h`, at most `24h`
+    ");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration: ''")), @"w.yaml:9:13: error: `duration` must not be empty");
     insta::assert_snapshot!(told(&with("duration: 2h30m", "duration:")), @"w.yaml:9:3: error: `duration` has no value in `spec`");
 }
@@ -290,7 +293,11 @@ fn targets_have_keys_that_windows_take() {
       hint: `WindowTargetIds` is for tasks
     ");
     insta::assert_snapshot!(told(&GOOD.replace("values: [web]}]\n      max_concurrency: 10%", "values: [web, db]}]\n      max_concurrency: 10%")), @"w.yaml:23:7: error: task install: WindowTargetIds names db, which the window's targets do not have");
-    insta::assert_snapshot!(told(&with("'tag:Patch Group', values: [web]", "'resource-groups:Name', values: [a, b]")), @"w.yaml:17:55: error: 2 values; `resource-groups:Name` takes at most 1");
+    insta::assert_snapshot!(told(&with("'tag:Patch Group', values: [web]", "'resource-groups:Name', values: [a, b]")), @r"
+    w.yaml:17:23: warning: a node does not know whether `resource-groups:Name` means it, so that nothing is run by it
+      hint: name nodes by `tag:KEY`, `tag-key` or `InstanceIds`
+    w.yaml:17:55: error: 2 values; `resource-groups:Name` takes at most 1
+    ");
 }
 
 #[test]

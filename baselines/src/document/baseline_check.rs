@@ -1,12 +1,13 @@
 //! What the schema cannot say about a baseline: rules between fields, and what each operating system has
 //! (reference 1.2, 1.3, 2.1 to 2.5).
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use super::check::Check;
 use super::filters;
 use super::fragment::baseline::{ApproveWord, BaselineFile, BaselineSpec, RuleSpec};
 use super::problem::quoted;
+use super::window_check::YEARS;
 use crate::baseline::{AlternativeSource, Approve, AvailableSecurityStatus, Baseline, Rule};
 use crate::os::{Family, OperatingSystem};
 
@@ -24,6 +25,7 @@ pub(crate) fn baseline(file: BaselineFile, check: &mut Check<'_>) -> Baseline {
         .enumerate()
         .map(|(index, rule)| checked_rule(os, &format!("/spec/approval_rules/{index}"), rule, check))
         .collect();
+    sense_of_rules(&approval_rules, spec.max_wait_days, check);
     // With an error the reason may be that the rules are misspelt.
     if approval_rules.is_empty() && spec.approved_patches.is_empty() && !check.failed() {
         check.warning(
@@ -60,6 +62,39 @@ pub(crate) fn baseline(file: BaselineFile, check: &mut Check<'_>) -> Baseline {
             .overdue_compliance_status
             .unwrap_or(AvailableSecurityStatus::NonCompliant),
         max_metadata_age_hours: spec.max_metadata_age_hours,
+    }
+}
+
+/// What each rule may say and what makes no sense beside the others.
+fn sense_of_rules(rules: &[Rule], max_wait_days: Option<u32>, check: &mut Check<'_>) {
+    for (index, rule) in rules.iter().enumerate() {
+        if let Some(first) = rules.iter().take(index).position(|other| other == rule) {
+            let pointer = format!("/spec/approval_rules/{index}");
+            if !check.has_error_in(&pointer) {
+                check.warning(
+                    &pointer,
+                    format!("rule {} says the same as rule {}", index + 1, first + 1),
+                    Some("remove one of them".into()),
+                );
+            }
+        }
+    }
+    let longest = rules.iter().filter_map(|rule| match rule.approve {
+        Approve::AfterDays(days) => Some(days),
+        Approve::UntilDate(_) | Approve::Manual => None,
+    });
+    if let (Some(wait), Some(longest)) = (max_wait_days, longest.max())
+        && wait < longest
+        && !check.failed()
+    {
+        check.warning(
+            "/spec/max_wait_days",
+            format!(
+                "a rule waits {longest} days, so that its security patches are overdue after {wait} without having \
+                 been superseded"
+            ),
+            Some(format!("write at least {longest}, or shorten `approve_after_days`")),
+        );
     }
 }
 
@@ -120,11 +155,12 @@ fn checked_approve(os: OperatingSystem, pointer: &str, rule: &RuleSpec, check: &
 }
 
 fn date(pointer: &str, text: &str, check: &mut Check<'_>) -> NaiveDate {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").unwrap_or_else(|_| {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| YEARS.contains(&day.year()));
+    day.unwrap_or_else(|| {
         check.error(
             &format!("{pointer}/approve_until_date"),
             format!("{} is not a day of the calendar", quoted(text)),
-            Some("write YYYY-MM-DD".into()),
+            Some("write YYYY-MM-DD, of the years 1970 to 2199".into()),
         );
         NaiveDate::MIN
     })
@@ -173,6 +209,15 @@ fn inapplicable_fields(spec: &BaselineSpec, check: &mut Check<'_>) {
                 Some("rename one of them".into()),
             );
         }
+        for (index, product) in source.products.iter().enumerate() {
+            if source.products.iter().take(index).any(|other| other == product) {
+                check.warning(
+                    &format!("{pointer}/products/{index}"),
+                    format!("{} is listed twice in `products`", quoted(product)),
+                    Some("remove one of them".into()),
+                );
+            }
+        }
         let body = source.configuration.trim();
         let configuration = format!("{pointer}/configuration");
         if os.family() == Family::Apt && (body.lines().count() != 1 || !body.starts_with("deb ")) {
@@ -213,6 +258,13 @@ fn patch_names(os: OperatingSystem, spec: &BaselineSpec, check: &mut Check<'_>) 
         }
     }
     for (index, name) in spec.rejected_patches.iter().enumerate() {
+        if name == "*" {
+            check.warning(
+                &format!("/spec/rejected_patches/{index}"),
+                "`*` rejects everything, so that this baseline approves nothing",
+                Some("name what is to be rejected".into()),
+            );
+        }
         if spec.approved_patches.contains(name) {
             check.warning(
                 &format!("/spec/rejected_patches/{index}"),

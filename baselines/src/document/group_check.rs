@@ -13,11 +13,20 @@ pub(super) fn patch_group(file: PatchGroupFile, check: &mut Check<'_>) -> PatchG
     if let Some(value) = &spec.patch_group
         && value.trim() != value
     {
-        // AWS takes it, and a tag can have it; nobody sees it.
-        check.warning(
+        // AWS takes it, and a tag can have it. Nobody sees it, and nodes that were meant would get another baseline.
+        check.error(
             "/spec/patch_group",
             format!("{} begins or ends with white space, and tags are compared exactly", quoted(value)),
-            Some("remove it, unless the tags of the nodes have it too".into()),
+            Some("remove it here and from the tags of the nodes".into()),
+        );
+    } else if let Some(value) = &spec.patch_group
+        && value.chars().any(|c| c.is_whitespace() && c != ' ')
+        && !check.failed()
+    {
+        check.warning(
+            "/spec/patch_group",
+            format!("{} holds a blank that is no plain space, and tags are compared exactly", quoted(value)),
+            Some("write a plain space, unless the tags of the nodes have it too".into()),
         );
     }
     PatchGroup {

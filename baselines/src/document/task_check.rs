@@ -6,6 +6,7 @@ use super::fragment::window::{
 };
 use super::node::Node;
 use super::problem::quoted;
+use super::window_sense as sense;
 use crate::window::{
     LimitError, MaxConcurrency, MaxErrors, NotificationConfig, RunCommand, Target, TargetKey, Task,
     TaskAction, WindowTarget,
@@ -50,6 +51,7 @@ fn conditions(pointer: &str, specs: Vec<TargetSpec>, in_task: bool, check: &mut 
                         format!("{} values; `{key}` takes at most {}", spec.values.len(), key.max_values());
                     check.error(&format!("{pointer}/{index}/values"), message, None);
                 }
+                sense::of_condition(&format!("{pointer}/{index}"), &key, &spec.values, &targets, check);
                 targets.push(Target { key, values: spec.values });
             }
             Err(_) => check.error(

@@ -8,8 +8,12 @@ use super::fragment::window::{FreezeSpec, Length, WindowFile};
 use super::problem::quoted;
 use super::suggest::nearest;
 use super::task_check::{checked_task, registered_targets};
+use super::window_sense;
 use crate::schedule::Schedule;
 use crate::window::{Freeze, MAX_DURATION_MINUTES, MaintenanceWindow};
+
+/// Years that a schedule knows (reference 6.3).
+pub(super) const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
 
 /// The checked value; `None` where there is no schedule to put into it. Everything wrong goes to `check`.
 pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<MaintenanceWindow> {
@@ -46,7 +50,11 @@ pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<Maintena
     let cutoff = spec.cutoff.as_ref().map_or(Some(0), |text| minutes("cutoff", text, check));
     let splay = spec.splay.as_ref().map_or(Some(0), |text| minutes("splay", text, check));
     if length == Some(0) {
-        check.error("/spec/duration", "a window must be longer than 0 minutes", None);
+        check.error(
+            "/spec/duration",
+            "a window must be longer than 0 minutes",
+            Some("write a length such as `2h`, at most `24h`".into()),
+        );
     } else if let (Some(length), Some(cutoff)) = (length, cutoff)
         && cutoff >= length
     {
@@ -96,6 +104,7 @@ pub(super) fn window(file: WindowFile, check: &mut Check<'_>) -> Option<Maintena
         tasks,
     };
     rules_of_the_window(&window, check);
+    window_sense::of_window(&window, check);
     Some(window)
 }
 
@@ -167,9 +176,9 @@ fn instant(field: &str, text: &str, check: &mut Check<'_>) -> Option<DateTime<Ut
             .map(|time| time.and_utc())
     };
     // chrono also reads signs and short years.
-    let found = with_offset.or_else(without).filter(|time| {
-        text.get(..5).is_some_and(|year| year.ends_with('-')) && (1970..=2199).contains(&time.year())
-    });
+    let found = with_offset
+        .or_else(without)
+        .filter(|time| text.get(..5).is_some_and(|year| year.ends_with('-')) && YEARS.contains(&time.year()));
     if found.is_none() {
         check.error(
             &format!("/spec/{field}"),
@@ -237,9 +246,12 @@ fn checked_freeze(pointer: &str, freeze: FreezeSpec, check: &mut Check<'_>) -> O
         FreezeSpec::Named { dates, reason } => (dates, reason),
     };
     let (first, last) = dates.split_once("..").unwrap_or((&dates, &dates));
-    let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let day = |text: &str| {
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        YEARS.contains(&day.year()).then_some(day)
+    };
     let (Some(from), Some(until)) = (day(first), day(last)) else {
-        let hint = "write a day such as 2026-12-24, or days such as 2026-12-24..2027-01-02";
+        let hint = "write a day of the years 1970 to 2199 such as 2026-12-24, or days such as 2026-12-24..2027-01-02";
         check.error(
             pointer,
             format!("{} does not name days of the calendar", quoted(&dates)),

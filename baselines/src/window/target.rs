@@ -44,7 +44,7 @@ impl TargetKey {
     /// Reads the AWS form.
     ///
     /// # Errors
-    /// A form that windows do not take, an empty tag key, more than [`Self::MAX_LENGTH`] characters.
+    /// A form that windows do not take, a tag key that is empty or has white space at an end, more than [`Self::MAX_LENGTH`] characters.
     pub fn parse(text: &str) -> Result<Self, TargetKeyError> {
         let refuse = || TargetKeyError(text.chars().take(60).collect());
         if text.chars().count() > Self::MAX_LENGTH {
@@ -57,7 +57,8 @@ impl TargetKey {
             "resource-groups:ResourceTypeFilters" => Self::ResourceTypeFilters,
             "WindowTargetIds" => Self::WindowTargetIds,
             _ => match text.strip_prefix("tag:") {
-                Some(key) if !key.is_empty() => Self::Tag(key.to_owned()),
+                // AWS trims nothing, and a tag cannot begin with a blank there.
+                Some(key) if !key.is_empty() && key.trim() == key => Self::Tag(key.to_owned()),
                 _ => return Err(refuse()),
             },
         })
@@ -188,7 +189,18 @@ mod tests {
     #[test]
     fn a_key_that_windows_do_not_take_is_refused_with_the_list() {
         let long = format!("tag:{}", "k".repeat(160));
-        for bad in ["", "tag:", "Tag:x", "tags", "ResourceGroup", "ParameterValues", long.as_str()] {
+        for bad in [
+            "",
+            "tag:",
+            "tag: ",
+            "tag: x",
+            "tag:x ",
+            "Tag:x",
+            "tags",
+            "ResourceGroup",
+            "ParameterValues",
+            long.as_str(),
+        ] {
             let error = TargetKey::parse(bad).unwrap_err().to_string();
             assert!(error.contains("tag:<key>"), "{error}");
         }

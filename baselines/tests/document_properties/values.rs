@@ -37,8 +37,8 @@ fn baselines() -> impl Strategy<Value = Vec<String>> {
 
 fn patch_group() -> impl Strategy<Value = PatchGroup> {
     let value = prop_oneof![
-        "[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,20}",
-        select(vec!["no", " ", "1.10", "-", "null", "prod web", "=", "@", "- a", "\u{2028}"])
+        "[\\p{L}\\p{N}_.:/=+@-]([\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,20}[\\p{L}\\p{N}_.:/=+@-])?",
+        select(vec!["no", "1.10", "-", "null", "prod web", "=", "@", "- a", "a\u{2028}b"])
             .prop_map(str::to_owned),
     ];
     (name(), option::of(value), baselines(), option::of(text(60))).prop_map(
@@ -49,6 +49,19 @@ fn patch_group() -> impl Strategy<Value = PatchGroup> {
             description,
         },
     )
+}
+
+/// Text of which everything is seen: what is compared with something.
+pub(crate) fn word(max: usize) -> BoxedStrategy<String> {
+    let seen = |text: String| {
+        let plain: String =
+            text.chars().filter(|c| c.is_alphanumeric() || c.is_ascii_graphic() || *c == ' ').collect();
+        match plain.trim() {
+            "" => "x".to_owned(),
+            trimmed => trimmed.to_owned(),
+        }
+    };
+    text(max).prop_map(seen).boxed()
 }
 
 /// Text that a document can hold, and that YAML can stumble over.
@@ -144,7 +157,7 @@ fn values(key: FilterKey) -> BoxedStrategy<Vec<String>> {
         FilterKey::PatchSet => &["OS", "APPLICATION", "*"],
         FilterKey::Priority => &["Required", "Important", "Standard", "Optional", "Extra", "*"],
         FilterKey::MsrcSeverity => &["Critical", "Important", "Moderate", "Low", "Unspecified", "*"],
-        _ => return prop::collection::vec(text(30), 1..4).boxed(),
+        _ => return prop::collection::vec(word(30), 1..4).boxed(),
     };
     prop::collection::vec(select(known).prop_map(str::to_owned), 1..4).boxed()
 }
@@ -166,7 +179,7 @@ fn approve() -> impl Strategy<Value = Approve> {
         (0_u32..=3650).prop_map(Approve::AfterDays),
         // Means nothing need be written on apt families, and only there.
         Just(Approve::AfterDays(0)),
-        (0_i32..=9999, 1_u32..=12, 1_u32..=28)
+        (1970_i32..=2199, 1_u32..=12, 1_u32..=28)
             .prop_map(|(y, m, d)| Approve::UntilDate(NaiveDate::from_ymd_opt(y, m, d).unwrap())),
         Just(Approve::Manual),
     ]
@@ -202,7 +215,7 @@ fn sources(os: OperatingSystem) -> BoxedStrategy<Vec<AlternativeSource>> {
         }
         Family::Macos | Family::Windows => return Just(Vec::new()).boxed(),
     };
-    prop::collection::vec((name(), prop::collection::vec(text(20), 1..3), body), 0..3)
+    prop::collection::vec((name(), prop::collection::vec(word(20), 1..3), body), 0..3)
         .prop_map(|sources| {
             let numbered = sources.into_iter().enumerate();
             numbered

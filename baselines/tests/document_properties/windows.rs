@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::values::{name, text};
+use super::values::{name, text, word};
 
 fn day() -> impl Strategy<Value = NaiveDate> {
     (1970_i32..=2199, 1_u32..=12, 1_u32..=28).prop_map(|(y, m, d)| NaiveDate::from_ymd_opt(y, m, d).unwrap())
@@ -26,14 +26,20 @@ fn instant() -> impl Strategy<Value = DateTime<Utc>> {
 
 fn conditions() -> impl Strategy<Value = Vec<Target>> {
     let key = prop_oneof![
-        text(20).prop_map(TargetKey::Tag),
+        word(20).prop_map(TargetKey::Tag),
         Just(TargetKey::InstanceIds),
         Just(TargetKey::TagKey),
         Just(TargetKey::ResourceTypeFilters),
     ];
     let target =
-        (key, prop::collection::vec(text(20), 1..4)).prop_map(|(key, values)| Target { key, values });
-    prop::collection::vec(target, 1..4)
+        (key, prop::collection::vec(word(20), 1..4)).prop_map(|(key, values)| Target { key, values });
+    // One condition for each key: two on one tag may exclude each other.
+    prop::collection::btree_map(word(20), target, 1..4).prop_map(|targets| {
+        let mut targets: Vec<Target> = targets.into_values().collect();
+        targets.sort_by(|a, b| a.key.cmp(&b.key));
+        targets.dedup_by(|a, b| a.key == b.key);
+        targets
+    })
 }
 
 fn parameters() -> impl Strategy<Value = std::collections::BTreeMap<String, Vec<String>>> {
@@ -176,6 +182,8 @@ pub(crate) fn window() -> impl Strategy<Value = MaintenanceWindow> {
             }
             for (index, task) in tasks.iter_mut().enumerate() {
                 task.name.push_str(&index.to_string());
+                // No two do the same at once.
+                task.priority = (task.priority & 0x7fff_fff0) + u32::try_from(index).unwrap();
             }
             let cron = schedule.0.starts_with("cron");
             let end_date = schedule.3.filter(|_| schedule.4.is_some()).map(|start| {
@@ -183,7 +191,7 @@ pub(crate) fn window() -> impl Strategy<Value = MaintenanceWindow> {
                 (start + TimeDelta::seconds(schedule.4.unwrap_or(1)))
                     .min("2199-12-31T23:59:59Z".parse().unwrap())
             });
-            MaintenanceWindow {
+            opening(MaintenanceWindow {
                 name,
                 description,
                 schedule: Schedule::parse(schedule.0).unwrap(),
@@ -200,7 +208,18 @@ pub(crate) fn window() -> impl Strategy<Value = MaintenanceWindow> {
                 freezes,
                 targets,
                 tasks,
-            }
+            })
         },
     )
+}
+
+/// The window, without what keeps it from ever opening.
+fn opening(window: MaintenanceWindow) -> MaintenanceWindow {
+    let enabled = MaintenanceWindow { enabled: true, ..window.clone() };
+    let opens = enabled.occurrences(DateTime::UNIX_EPOCH).any(|occurrence| occurrence.frozen.is_none());
+    if opens {
+        window
+    } else {
+        MaintenanceWindow { start_date: None, end_date: None, freezes: Vec::new(), ..window }
+    }
 }

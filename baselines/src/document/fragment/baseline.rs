@@ -118,28 +118,60 @@ pub enum ApproveWord {
 #[serde(deny_unknown_fields, rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct FilterMap {
     /// `OS` or `APPLICATION` (Windows).
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub patch_set: Option<Vec<String>>,
     /// Product, for example `Debian12`.
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub product: Option<Vec<String>>,
     /// Product family (Windows).
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub product_family: Option<Vec<String>>,
     /// Classification, for example `Security`.
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub classification: Option<Vec<String>>,
     /// Microsoft's severity (Windows).
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub msrc_severity: Option<Vec<String>>,
     /// The publisher's severity (rpm families).
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub severity: Option<Vec<String>>,
     /// Priority (apt families).
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub priority: Option<Vec<String>>,
     /// Archive section (apt families).
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub section: Option<Vec<String>>,
 }
 
@@ -152,7 +184,11 @@ pub struct SourceSpec {
     #[schemars(extend("x-expected" = "letters, digits, `_`, `.` and `-`"))]
     pub name: String,
     /// Products it serves, or `*`.
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 100),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub products: Vec<String>,
     /// Body of a `.repo` file, or one `deb …` line.
     #[schemars(length(min = 1, max = 16384))]

@@ -155,10 +155,15 @@ impl JsonSchema for FreezeSpec {
 pub struct TargetSpec {
     /// `InstanceIds`, `tag:KEY`, `tag-key`, `resource-groups:Name`, `resource-groups:ResourceTypeFilters`; in a task
     /// also `WindowTargetIds`.
-    #[schemars(length(min = 1, max = 163))]
+    #[schemars(length(min = 1, max = 163), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub key: String,
     /// Alternatives.
-    #[schemars(length(min = 1, max = 1000), inner(length(min = 1, max = 256)))]
+    #[schemars(
+        length(min = 1, max = 1000),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))
+    )]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub values: Vec<String>,
 }
 
@@ -167,7 +172,8 @@ pub struct TargetSpec {
 #[serde(deny_unknown_fields)]
 pub struct WindowTargetSpec {
     /// How tasks name it.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub name: String,
     /// Description for people.
     #[schemars(length(max = 4096))]
@@ -201,12 +207,14 @@ pub struct TaskSpec {
     #[serde(rename = "type")]
     pub task_type: TaskType,
     /// Name, unique in its window. Default: the type in lower case.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\p{Z}\p{C}]([^\p{C}]*[^\p{Z}\p{C}])?$"))]
+    #[schemars(extend("x-expected" = "no blank at either end and no invisible characters"))]
     pub name: Option<String>,
     /// Description for people.
     #[schemars(length(max = 4096))]
     pub description: Option<String>,
     /// Lowest first; equal priorities run in parallel. Default: 1.
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     pub priority: Option<u32>,
     /// Conditions on nodes; all must hold.
     #[serde(default)]
