@@ -97,7 +97,7 @@ impl Parsed {
 
 /// Reads every document of a file. `label` names the file in problems.
 ///
-/// The JSON that AWS prints for a baseline or a window is recognised by its shape and accepted as
+/// The JSON that AWS prints for a baseline, a window or patch groups is recognised by its shape and accepted as
 /// [`import_aws`] does; its notes become warnings.
 ///
 /// # Errors
@@ -113,14 +113,15 @@ pub fn parse(label: &str, bytes: &[u8]) -> Result<Parsed, Vec<Problem>> {
         if problems.len() >= MAX_PROBLEMS && failed(&problems) {
             break;
         }
-        let (document, found) = if aws::looks_like(root) {
-            let (document, notes) = aws::read_with_notes(label, root);
-            (document.map(|document| (document, None)), notes)
+        let (read, found) = if aws::looks_like(root) {
+            let (documents, notes) = aws::read_with_notes(label, root);
+            (documents.into_iter().map(|document| (document, None)).collect(), notes)
         } else {
-            kind::read(label, root)
+            let (document, found) = kind::read(label, root);
+            (Vec::from_iter(document), found)
         };
         problems.extend(found);
-        if let Some((document, until)) = document {
+        for (document, until) in read {
             if !names.insert((document.kind(), document.name().to_owned())) {
                 let at = root.get("name").or_else(|| root.get("Name")).unwrap_or(root).at;
                 problems.push(Problem {

@@ -9,12 +9,13 @@ use patchflock_baselines::os::OperatingSystem;
 
 const WINDOWS: &[u8] = include_bytes!("../testdata/aws/get-patch-baseline-windows.json");
 const AMAZON: &[u8] = include_bytes!("../testdata/aws/get-patch-baseline-amazon-linux-2023.json");
+const GROUPS: &[u8] = include_bytes!("../testdata/aws/describe-patch-groups.json");
 const DEBIAN: &[u8] = include_bytes!("../testdata/aws/get-patch-baseline-debian.json");
 
 /// An imported document as our YAML, and below it what was noted.
 fn imported(bytes: &[u8]) -> String {
     match import_aws("aws.json", bytes) {
-        Ok(imported) => format!("{}---\n{}", to_yaml(&imported.document), lines(&imported.notes)),
+        Ok(imported) => format!("{}---\n{}", imported.to_yaml(), lines(&imported.notes)),
         Err(problems) => lines(&problems),
     }
 }
@@ -60,7 +61,7 @@ fn a_windows_baseline_of_aws_becomes_ours() {
     aws.json:1:1: warning: imported with AWS's meaning: `security_rule: candidate` and `undated_patches: approve`
       hint: remove both for our defaults: a fix stays a security fix when a point release carries it, and a patch without date waits
     aws.json:73:5: warning: the registrations for patch groups are not part of a baseline and are not imported
-      hint: register the baseline for its patch groups here as well
+      hint: import the output of `aws ssm describe-patch-groups` as well
     "#);
 }
 
@@ -126,13 +127,14 @@ fn a_delay_that_aws_ignores_on_debian_is_noted_and_not_imported() {
 #[test]
 fn an_imported_baseline_keeps_the_meaning_it_had_on_aws() {
     for bytes in [WINDOWS, AMAZON, DEBIAN] {
-        let Document::PatchBaseline(baseline) = import_aws("aws.json", bytes).unwrap().document else {
+        let Document::PatchBaseline(baseline) = import_aws("aws.json", bytes).unwrap().documents.remove(0)
+        else {
             panic!("not a baseline")
         };
         assert_eq!(baseline.security_rule, SecurityRule::Candidate);
         assert_eq!(baseline.undated_patches, Undated::Approve);
     }
-    let Document::PatchBaseline(debian) = import_aws("aws.json", DEBIAN).unwrap().document else {
+    let Document::PatchBaseline(debian) = import_aws("aws.json", DEBIAN).unwrap().documents.remove(0) else {
         panic!("not a baseline")
     };
     assert_eq!(debian.approval_rules[0].approve, Approve::AfterDays(0));
@@ -141,7 +143,7 @@ fn an_imported_baseline_keeps_the_meaning_it_had_on_aws() {
 #[test]
 fn what_is_imported_is_written_so_that_it_reads_back_the_same() {
     for bytes in [WINDOWS, AMAZON, DEBIAN] {
-        let document = import_aws("aws.json", bytes).unwrap().document;
+        let document = import_aws("aws.json", bytes).unwrap().documents.remove(0);
         let again = parse("ours.yaml", to_yaml(&document).as_bytes()).unwrap();
         assert_eq!(again.documents, [document]);
         assert_eq!(again.warnings, []);
@@ -153,7 +155,7 @@ fn apply_recognises_what_aws_prints_by_its_shape() {
     for bytes in [WINDOWS, AMAZON, DEBIAN] {
         let parsed = parse("aws.json", bytes).unwrap();
         let imported = import_aws("aws.json", bytes).unwrap();
-        assert_eq!(parsed.documents, [imported.document]);
+        assert_eq!(parsed.documents, imported.documents);
         assert_eq!(parsed.warnings, imported.notes);
     }
 }
@@ -169,7 +171,8 @@ fn several_filters_with_one_key_become_their_intersection() {
         })
     };
     let severities = |bytes: &[u8]| {
-        let Document::PatchBaseline(baseline) = import_aws("aws.json", bytes).unwrap().document else {
+        let Document::PatchBaseline(baseline) = import_aws("aws.json", bytes).unwrap().documents.remove(0)
+        else {
             panic!("not a baseline")
         };
         let filter = &baseline.approval_rules[0].filters[0];
@@ -224,24 +227,24 @@ fn mistakes_in_what_aws_printed_have_their_place() {
 #[test]
 fn anything_else_is_not_imported() {
     insta::assert_snapshot!(imported(b"{}"), @r"
-    aws.json:1:1: error: this is neither a baseline nor a maintenance window of AWS
-      hint: give the output of `aws ssm get-patch-baseline` or `aws ssm get-maintenance-window`
+    aws.json:1:1: error: this is no baseline, maintenance window or list of patch groups of AWS
+      hint: give the output of `aws ssm get-patch-baseline`, `aws ssm get-maintenance-window` or `aws ssm describe-patch-groups`
     ");
     insta::assert_snapshot!(imported(b"kind: PatchBaseline\nname: x\nspec: {}\n"), @r"
-    aws.json:1:1: error: this is neither a baseline nor a maintenance window of AWS
-      hint: give the output of `aws ssm get-patch-baseline` or `aws ssm get-maintenance-window`
+    aws.json:1:1: error: this is no baseline, maintenance window or list of patch groups of AWS
+      hint: give the output of `aws ssm get-patch-baseline`, `aws ssm get-maintenance-window` or `aws ssm describe-patch-groups`
     ");
     insta::assert_snapshot!(imported(b"{\"BaselineId\": 1}\n---\n{\"BaselineId\": 2}"), @r"
     aws.json:3:1: error: the file holds more than one document
-      hint: give the output of `aws ssm get-patch-baseline` or `aws ssm get-maintenance-window`
+      hint: give the output of `aws ssm get-patch-baseline`, `aws ssm get-maintenance-window` or `aws ssm describe-patch-groups`
     ");
     insta::assert_snapshot!(imported(b""), @r"
     aws.json:1:1: error: the file holds no document
       hint: a document has `kind`, `name` and `spec`
     ");
     insta::assert_snapshot!(imported(b"[]"), @r"
-    aws.json:1:1: error: this is neither a baseline nor a maintenance window of AWS
-      hint: give the output of `aws ssm get-patch-baseline` or `aws ssm get-maintenance-window`
+    aws.json:1:1: error: this is no baseline, maintenance window or list of patch groups of AWS
+      hint: give the output of `aws ssm get-patch-baseline`, `aws ssm get-maintenance-window` or `aws ssm describe-patch-groups`
     ");
 }
 
@@ -270,4 +273,101 @@ fn a_baseline_override_has_one_baseline_for_each_operating_system() {
     for bad in ["{}", "[]", "", "7"] {
         assert!(parse_baseline_override("o.json", bad.as_bytes()).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn patch_groups_of_aws_become_one_document_each() {
+    insta::assert_snapshot!(imported(GROUPS), @r#"
+    kind: PatchGroup
+    name: Production
+    spec:
+      baselines: [AmazonLinux2023.prod, Windows-Server-2022]
+    ---
+    kind: PatchGroup
+    name: Web-servers-eu
+    spec:
+      patch_group: "Web servers/eu"
+      baselines: [predefined-ubuntu]
+    ---
+    kind: PatchGroup
+    name: Web-servers-eu-2
+    spec:
+      patch_group: Web-servers-eu
+      baselines: [Windows-Server-2022]
+    ---
+    aws.json:7:33: warning: the baseline `AmazonLinux2023.prod` is named here and not part of this output
+      hint: import it as well: `aws ssm get-patch-baseline --baseline-id pb-0c10e65780EXAMPLE`
+    aws.json:17:33: warning: `AWS-UbuntuDefaultPatchBaseline` is AWS's own; here `predefined-ubuntu` approves the same
+      hint: write a baseline of your own if it shall differ
+    aws.json:27:33: warning: the baseline `Windows-Server-2022` is named here and not part of this output
+      hint: import it as well: `aws ssm get-patch-baseline --baseline-id pb-0123456789abcdef0`
+    "#);
+    let imported = import_aws("aws.json", GROUPS).unwrap();
+    assert_eq!(parse("ours.yaml", imported.to_yaml().as_bytes()).unwrap().documents, imported.documents);
+    assert_eq!(parse("aws.json", GROUPS).unwrap().documents, imported.documents);
+}
+
+#[test]
+fn every_baseline_of_aws_s_own_has_a_shipped_one() {
+    for shipped in patchflock_baselines::predefined::ALL {
+        let (_, rest) = shipped.yaml.split_once("# What AWS approves in ").unwrap();
+        let aws = rest.lines().next().unwrap().trim_end_matches('.');
+        let mapping = serde_json::json!({"Mappings": [{
+            "PatchGroup": "g",
+            "BaselineIdentity": {"BaselineName": aws, "OperatingSystem": shipped.operating_system.as_str()},
+        }]});
+        let imported = import_aws("aws.json", &serde_json::to_vec(&mapping).unwrap()).unwrap();
+        let [Document::PatchGroup(group)] = imported.documents.as_slice() else { panic!("{imported:?}") };
+        assert_eq!(group.baselines, [shipped.name], "{aws}");
+    }
+}
+
+#[test]
+fn mistakes_in_patch_groups_of_aws_have_their_place() {
+    let bad = |edit: &dyn Fn(&mut serde_json::Value)| imported(&edited(GROUPS, edit));
+    let all = [
+        bad(&|json| json["NextToken"] = "AAA".into()),
+        bad(&|json| json["Mappings"] = serde_json::json!([])),
+        bad(&|json| json["Mappings"] = "none".into()),
+        bad(&|json| json["Mappings"][0]["PatchGroup"] = " Production".into()),
+        bad(&|json| json["Mappings"][0]["PatchGroup"] = 7.into()),
+        bad(&|json| json["Mappings"][0]["BaselineIdentity"]["OperatingSystem"] = "WINDOWS".into()),
+        bad(&|json| json["Mappings"][0]["BaselineIdentity"]["OperatingSystem"] = "BEOS".into()),
+        bad(&|json| json["Mappings"][0]["BaselineIdentity"]["BaselineName"] = serde_json::Value::Null),
+        bad(&|json| json["Mappings"][0]["BaselineIdentity"]["Baselinename"] = "x".into()),
+        bad(&|json| drop(json["Mappings"][0].as_object_mut().unwrap().remove("BaselineIdentity"))),
+    ];
+    // What is said beside the errors is in the test of the good ones.
+    let errors = |told: &String| {
+        let mut shown = Vec::new();
+        let mut lines = told.lines().peekable();
+        while let Some(line) = lines.next() {
+            if line.contains(": error: ") {
+                shown.push(line.to_owned());
+                shown.extend(lines.next_if(|next| next.starts_with("  hint")).map(str::to_owned));
+            }
+        }
+        shown.join("\n")
+    };
+    insta::assert_snapshot!("patch_group_mistakes", all.iter().map(errors).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn groups_whose_values_look_alike_as_names_get_different_names() {
+    let mapping =
+        |group: &str| serde_json::json!({"PatchGroup": group, "BaselineIdentity": {"BaselineName": "b"}});
+    let groups = ["a b", "a/b", "a-b-2", "a b 2", "a-b", "é", "ü"];
+    let json = serde_json::json!({ "Mappings": groups.map(mapping) });
+    let imported = import_aws("aws.json", &serde_json::to_vec(&json).unwrap()).unwrap();
+    let names: Vec<&str> = imported.documents.iter().map(Document::name).collect();
+    assert_eq!(names, ["a-b", "a-b-2", "a-b-2-2", "a-b-2-3", "a-b-3", "-", "--2"]);
+    let again = parse("ours.yaml", imported.to_yaml().as_bytes()).unwrap().documents;
+    let values: Vec<_> = again
+        .iter()
+        .map(|d| match d {
+            Document::PatchGroup(group) => group.patch_group.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(values, groups);
 }

@@ -336,7 +336,7 @@ fn a_window_without_tasks_is_a_warning() {
 fn a_window_of_aws_becomes_ours() {
     let bytes = include_bytes!("../testdata/aws/get-maintenance-window.json");
     let imported = import_aws("aws.json", bytes).unwrap();
-    insta::assert_snapshot!(format!("{}---\n{}", to_yaml(&imported.document), lines(&imported.notes)), @r#"
+    insta::assert_snapshot!(format!("{}---\n{}", imported.to_yaml(), lines(&imported.notes)), @r#"
     kind: MaintenanceWindow
     name: Patch-Tuesday
     spec:
@@ -355,10 +355,10 @@ fn a_window_of_aws_becomes_ours() {
     aws.json:1:1: warning: this window does nothing
       hint: add `tasks`
     "#);
-    let Document::MaintenanceWindow(window) = &imported.document else { panic!("not a window") };
+    let Document::MaintenanceWindow(window) = &imported.documents[0] else { panic!("not a window") };
     assert_eq!(window.catch_up, CatchUp::Never);
     let parsed = parse("aws.json", bytes).unwrap();
-    assert_eq!(parsed.documents, [imported.document]);
+    assert_eq!(parsed.documents, imported.documents);
 }
 
 #[test]

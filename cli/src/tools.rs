@@ -93,7 +93,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Verdict, Failure> {
     if !imported.notes.is_empty() {
         output::talk(document::render(&String::from_utf8_lossy(&bytes), &imported.notes).trim_end());
     }
-    output::data(&document::to_yaml(&imported.document))?;
+    output::data(&imported.to_yaml())?;
     Ok(Verdict::Fine)
 }
 

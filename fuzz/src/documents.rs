@@ -32,7 +32,8 @@ pub fn import_aws(data: &[u8]) {
     match document::import_aws("aws.json", data) {
         Ok(imported) => {
             check_warnings(data, &imported.notes);
-            check_document(&imported.document, None);
+            assert!(!imported.documents.is_empty());
+            imported.documents.iter().for_each(|document| check_document(document, None));
         }
         Err(problems) => check_errors(data, &problems),
     }

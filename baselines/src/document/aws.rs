@@ -1,4 +1,5 @@
-//! What AWS prints (`aws ssm get-patch-baseline`, `aws ssm get-maintenance-window`), unchanged, as our documents.
+//! What AWS prints (`aws ssm get-patch-baseline`, `get-maintenance-window`, `describe-patch-groups`), unchanged, as our
+//! documents.
 //!
 //! AWS's tree is rewritten into ours with every place kept, and then checked like anybody's document. Fields that AWS
 //! only reports (identifiers, dates) are dropped; a field that AWS does not have is refused.
@@ -7,6 +8,7 @@
 //! `security_rule: candidate`, and no approval delay on apt families (reference 1.7). The notes say so.
 
 mod baseline;
+mod groups;
 mod window;
 
 use super::Document;
@@ -16,16 +18,23 @@ use super::node::{Entry, Node, Place, Tree};
 use super::problem::{Problem, Severity, failed, in_order, quoted};
 use super::suggest::did_you_mean;
 
-/// A document made from what AWS printed.
+/// Documents made from what AWS printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// The document.
-    pub document: Document,
-    /// What an administrator should know about the translation, and the document's own warnings.
+    /// The documents: one, or one for each patch group. At least one.
+    pub documents: Vec<Document>,
+    /// What an administrator should know about the translation, and the documents' own warnings.
     pub notes: Vec<Problem>,
 }
 
-/// Translates the JSON (or YAML) output of `get-patch-baseline` or `get-maintenance-window`.
+impl Imported {
+    /// All documents as one YAML file.
+    pub fn to_yaml(&self) -> String {
+        self.documents.iter().map(super::to_yaml).collect::<Vec<_>>().join("---\n")
+    }
+}
+
+/// Translates the JSON (or YAML) output of `get-patch-baseline`, `get-maintenance-window` or `describe-patch-groups`.
 ///
 /// # Errors
 /// All problems found, if one of them is an error.
@@ -42,7 +51,9 @@ pub fn import_aws(label: &str, bytes: &[u8]) -> Result<Imported, Vec<Problem>> {
             column: at.column,
             message: message.to_owned(),
             hint: Some(
-                "give the output of `aws ssm get-patch-baseline` or `aws ssm get-maintenance-window`".into(),
+                "give the output of `aws ssm get-patch-baseline`, `aws ssm get-maintenance-window` or `aws ssm \
+                 describe-patch-groups`"
+                    .into(),
             ),
         }]
     };
@@ -53,11 +64,14 @@ pub fn import_aws(label: &str, bytes: &[u8]) -> Result<Imported, Vec<Problem>> {
         return Err(refuse(root.at, "the file holds more than one document"));
     }
     if !looks_like(&root) {
-        return Err(refuse(root.at, "this is neither a baseline nor a maintenance window of AWS"));
+        return Err(refuse(
+            root.at,
+            "this is no baseline, maintenance window or list of patch groups of AWS",
+        ));
     }
     match read_with_notes(label, &root) {
-        (Some(document), notes) => Ok(Imported { document, notes }),
-        (None, problems) => Err(problems),
+        (documents, problems) if documents.is_empty() => Err(problems),
+        (documents, notes) => Ok(Imported { documents, notes }),
     }
 }
 
@@ -68,6 +82,7 @@ pub(super) fn looks_like(root: &Node) -> bool {
         return false;
     }
     is_window(root)
+        || is_groups(root)
         || has("BaselineId")
         || (has("OperatingSystem") || has("Name"))
             && ["ApprovalRules", "GlobalFilters", "ApprovedPatches", "RejectedPatches"].into_iter().any(has)
@@ -78,11 +93,20 @@ fn is_window(root: &Node) -> bool {
     has("WindowId") || has("Schedule") && has("Cutoff")
 }
 
-/// Reads a document that [`looks_like`] AWS's. The notes are warnings among the problems.
-pub(super) fn read_with_notes(label: &str, root: &Node) -> (Option<Document>, Vec<Problem>) {
+fn is_groups(root: &Node) -> bool {
+    root.entry("Mappings").is_some()
+}
+
+/// Reads a document that [`looks_like`] AWS's. The notes are warnings among the problems; there are documents exactly if
+/// no problem is an error.
+pub(super) fn read_with_notes(label: &str, root: &Node) -> (Vec<Document>, Vec<Problem>) {
     let mut translation = Translation { label, problems: Vec::new() };
+    if is_groups(root) {
+        return translation.groups(root);
+    }
     let ours = if is_window(root) { translation.window(root) } else { translation.baseline(root, None) };
-    translation.finish(&ours)
+    let (document, problems) = translation.finish(&ours);
+    (document.into_iter().collect(), problems)
 }
 
 /// Reads one entry of a baseline override: a baseline without name.
@@ -101,7 +125,7 @@ struct Translation<'a> {
 impl Translation<'_> {
     fn finish(mut self, ours: &Node) -> (Option<Document>, Vec<Problem>) {
         let (document, found) = kind::read(self.label, ours);
-        // AWS's baselines and windows do not expire.
+        // Nothing of AWS's expires.
         let document = document.map(|(document, _)| document);
         self.problems.extend(found);
         let problems = in_order(self.problems);

@@ -90,7 +90,7 @@ impl Translation<'_> {
                 "PatchGroups" if !entry.value.items().is_empty() => self.note(
                     entry.key_at,
                     "the registrations for patch groups are not part of a baseline and are not imported",
-                    "register the baseline for its patch groups here as well",
+                    "import the output of `aws ssm describe-patch-groups` as well",
                 ),
                 _ => {}
             }
