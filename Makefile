@@ -27,8 +27,10 @@ packages:
 lab-clean:
 	./lab clean
 
-# Prints figures, judges none. The scans need root: they run real apt and dnf in throw-away systems.
+# Prints figures, judges none. All but the first need root: they run real apt and dnf in throw-away systems and machines.
+# One or some of them: `make bench CASES="idle overhead"`.
 bench:
 	cargo bench -p patchflock-baselines --bench evaluate
-	cargo build --release -p patchflock-cli -p patchflock-tests --bin patchflock --bin bench
-	$(if $(filter 0,$(shell id -u)),,sudo) env PATCHFLOCK_BIN=$(or $(CARGO_TARGET_DIR),target)/release/patchflock $(or $(CARGO_TARGET_DIR),target)/release/bench
+	cargo build --release -p patchflock-cli -p patchflock-agent -p patchflock-priv -p patchflock-tests \
+		--bin patchflock --bin patchflockd --bin patchflock-priv --bin bench
+	$(if $(filter 0,$(shell id -u)),,sudo) env PATCHFLOCK_BIN=$(or $(CARGO_TARGET_DIR),target)/release/patchflock $(or $(CARGO_TARGET_DIR),target)/release/bench $(CASES)

@@ -22,6 +22,7 @@ pub mod apt;
 pub mod crowd;
 pub mod deb;
 pub mod dnf;
+pub mod figures;
 pub mod http;
 pub mod key;
 pub mod node;
