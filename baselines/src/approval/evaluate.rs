@@ -57,9 +57,8 @@ pub fn evaluate(
         let seen: &[&Sighting] = seen.map_or(&[], Vec::as_slice);
         let fixes = fixes(baseline.security_rule, inventory, group, seen);
         let carried = judge.carried(group);
-        for (index, (candidate, fix)) in group.iter().zip(fixes).enumerate() {
-            let carried = carried.get(index).map_or(&[][..], Vec::as_slice);
-            decisions.push(decide(&judge, candidate, fix, carried));
+        for (candidate, fix) in group.iter().zip(fixes) {
+            decisions.push(decide(&judge, candidate, fix, &carried));
         }
         let Some(decided) = decisions.get_mut(first..) else { continue };
         if family == Family::Windows {

@@ -252,7 +252,7 @@ impl<'a> Judge<'a> {
                 Err(mismatch) => worst = worst.or(Some(Outcome::Mismatch(mismatch))),
             }
         }
-        if let Some(carried) = subject.carried.get(index).copied().flatten() {
+        if let Some(carried) = self.carried_by(subject, index) {
             return Outcome::Carried(passing.iter().copied().flatten().next(), carried);
         }
         worst.unwrap_or(Outcome::NotSecurity)

@@ -35,7 +35,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) advisories: Vec<&'a Advisory>,
     /// Why it counts as a security patch, if it does.
     pub(crate) fix: Option<Fix<'a>>,
-    /// For each rule what an earlier version brings: see [`Carried`]. Empty where no rule asks.
+    /// For each rule what later versions of the package carry. Empty where no rule asks.
     pub(crate) carried: &'a [Option<Carried<'a>>],
 }
 

@@ -1,9 +1,9 @@
-//! `make bench`: what Patchflock costs. How long a scan takes beside the native tool, what the agent at rest takes, and how
-//! long a run takes beside the same packages installed by hand.
+//! `make bench`: what Patchflock costs. How long a scan takes beside the native tool, what the agent at rest takes, and
+//! how long a run takes beside the same packages installed by hand.
 //!
-//! A scan is measured on one system. Each round runs both commands, in turns first and second, so that what else the machine does falls on both. The
-//! figure is the median of the rounds' ratios. A run is measured on machines that are alike, each used once. Nothing here
-//! passes or fails. Arguments choose cases: `bench large-dnf`, `bench idle overhead`.
+//! A scan is measured on one system. Each round runs both commands, in turns first and second, so that what else the
+//! machine does falls on both. The figure is the median of the rounds' ratios. A run is measured on machines that are
+//! alike, each used once. Nothing here passes or fails. Arguments choose cases: `bench large-dnf`, `bench idle overhead`.
 
 use std::time::{Duration, Instant};
 

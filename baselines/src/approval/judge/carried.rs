@@ -25,7 +25,8 @@ use crate::inventory::{Advisory, Candidate};
 use crate::os::Family;
 use crate::version::compare;
 
-/// A notice that passes a rule's filters, of a version on the way from the installed one.
+/// The oldest version on the way from the installed one of which a notice passes a rule's filters. Every later version of
+/// the package carries it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Carried<'a> {
     pub(crate) candidate: &'a Candidate,
@@ -33,35 +34,34 @@ pub(crate) struct Carried<'a> {
 }
 
 impl Judge<'_> {
-    /// For each version of one package (newest first), for each rule: what the nearest earlier version brings.
-    /// Empty where no rule asks for it. One pass from the oldest on, however many versions there are.
-    pub(crate) fn carried<'x>(&self, group: &[&'x Candidate]) -> Vec<Vec<Option<Carried<'x>>>> {
+    /// For each rule what is carried by the later versions of one package (newest first). Empty where no rule asks.
+    pub(crate) fn carried<'x>(&self, group: &[&'x Candidate]) -> Vec<Option<Carried<'x>>> {
         let asks =
             |prepared: &Prepared<'_>| prepared.rule.enable_non_security && !prepared.rule.filters.is_empty();
         if self.family != Family::Rpm || group.len() < 2 || !self.rules.iter().any(asks) {
             return Vec::new();
         }
-        let mut so_far: Vec<Option<Carried<'x>>> = vec![None; self.rules.len()];
-        let mut answers = Vec::with_capacity(group.len());
-        for candidate in group.iter().rev().copied() {
-            answers.push(so_far.clone());
-            if candidate.obsoletes
-                || compare(self.family, &candidate.version, &candidate.installed) != Ordering::Greater
-            {
-                continue;
-            }
-            let subject = Subject::offered(candidate, None, &[]);
-            for (prepared, slot) in self.rules.iter().zip(&mut so_far).filter(|(prepared, _)| asks(prepared))
-            {
+        let newer = |c: &&Candidate| {
+            !c.obsoletes && compare(self.family, &c.version, &c.installed) == Ordering::Greater
+        };
+        let oldest_first: Vec<(&'x Candidate, Subject<'x>)> =
+            group.iter().rev().copied().filter(newer).map(|c| (c, Subject::offered(c, None, &[]))).collect();
+        let first = |prepared: &Prepared<'_>| {
+            oldest_first.iter().find_map(|(candidate, subject)| {
                 let passes = |advisory: &&Advisory| {
-                    prepared.filters.admit(&subject, Some(advisory), self.node, true).is_ok()
+                    prepared.filters.admit(subject, Some(advisory), self.node, true).is_ok()
                 };
-                if let Some(advisory) = subject.advisories.iter().copied().find(passes) {
-                    *slot = Some(Carried { candidate, advisory });
-                }
-            }
-        }
-        answers.reverse();
-        answers
+                let advisory = subject.advisories.iter().copied().find(passes)?;
+                Some(Carried { candidate, advisory })
+            })
+        };
+        self.rules.iter().map(|prepared| if asks(prepared) { first(prepared) } else { None }).collect()
+    }
+
+    /// What a version carries for a rule, by its index.
+    pub(super) fn carried_by<'x>(&self, subject: &Subject<'x>, rule: usize) -> Option<Carried<'x>> {
+        let carried = subject.carried.get(rule).copied().flatten()?;
+        let older = compare(self.family, &carried.candidate.version, subject.named.version) == Ordering::Less;
+        older.then_some(carried)
     }
 }
