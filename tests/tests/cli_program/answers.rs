@@ -192,7 +192,12 @@ fn a_window_that_never_opens_again_says_so() {
 #[test]
 fn import_aws_prints_a_document_that_is_valid() {
     let bench = Bench::new();
-    for name in ["get-patch-baseline-debian", "get-patch-baseline-windows", "get-maintenance-window"] {
+    for name in [
+        "get-patch-baseline-debian",
+        "get-patch-baseline-windows",
+        "get-maintenance-window",
+        "describe-patch-groups",
+    ] {
         let from = crate::bench::tree().join(format!("baselines/testdata/aws/{name}.json"));
         bench.file(&format!("{name}.json"), std::fs::read(from).unwrap());
         let ran = bench.shell(&format!("patchflock import aws {name}.json > {name}.yaml"));
