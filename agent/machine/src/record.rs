@@ -180,7 +180,8 @@ fn read(path: &Path) -> anyhow::Result<Record> {
     anyhow::ensure!(std::fs::metadata(path)?.is_file(), "it is not a file");
     let file = std::fs::File::open(path)?;
     anyhow::ensure!(file.metadata()?.len() <= RECORD_CAP, "it is larger than {} MiB", RECORD_CAP >> 20);
-    let record: Record = serde_json::from_reader(std::io::BufReader::new(file))?;
+    let record: Record = serde_json::from_reader(std::io::BufReader::new(file))
+        .map_err(|e| anyhow::anyhow!("it is damaged ({e})"))?;
     anyhow::ensure!(
         record.format == FORMAT,
         "its format is {}, this patchflock reads {FORMAT}",
