@@ -77,11 +77,14 @@ impl Client {
     }
 
     fn get<'a>(&'a self, what: &'a str, path: &'a str) -> Ask<'a> {
-        Ask { socket: &self.read, method: "GET", path, body: None, what, deadline: SOON, cap: USUAL_CAP }
+        // Whoever may use the other socket is told everything there, and waits for nobody who may not.
+        let (socket, instead) = (&self.admin, Some(self.read.as_path()));
+        Ask { socket, instead, method: "GET", path, body: None, what, deadline: SOON, cap: USUAL_CAP }
     }
 
     fn post<'a>(&'a self, what: &'a str, path: &'a str, body: Option<Vec<u8>>) -> Ask<'a> {
-        Ask { socket: &self.admin, method: "POST", path, body, what, deadline: LATER, cap: USUAL_CAP }
+        let socket = &self.admin;
+        Ask { socket, instead: None, method: "POST", path, body, what, deadline: LATER, cap: USUAL_CAP }
     }
 
     /// What the agent says of itself.

@@ -4,13 +4,13 @@
 //! then nobody may go on as if it had not been there, and nothing is taken away from the file.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::host::read_bytes;
+use crate::host::open;
 use crate::kept;
 use crate::root::Root;
 
@@ -30,20 +30,33 @@ pub struct Lines<T> {
 /// # Errors
 /// The file cannot be read, or a whole line of it cannot: file, line, and what it may be, in words.
 pub fn read<T: DeserializeOwned>(root: &Root, path: &str, cap: u64) -> io::Result<Lines<T>> {
-    let bytes = match read_bytes(root, path, cap) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+    let mut lines = Lines { entries: Vec::new(), sound: 0, warnings: Vec::new() };
+    let file = match open(root, path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(lines),
         other => other?,
     };
-    let mut lines = Lines { entries: Vec::new(), sound: 0, warnings: Vec::new() };
-    for (n, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+    let too_large = || io::Error::new(ErrorKind::FileTooLarge, format!("larger than {cap} bytes"));
+    if file.metadata()?.len() > cap {
+        return Err(too_large());
+    }
+    let mut file = BufReader::new(file.take(cap + 1));
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = file.read_until(b'\n', &mut line)? as u64;
+        if lines.sound + read > cap {
+            return Err(too_large());
+        }
         if !line.ends_with(b"\n") {
-            lines.warnings.push(format!("{path}:{}: cut off, so it does not count", n + 1));
+            if read > 0 {
+                lines.warnings.push(format!("{path}:{number}: cut off, so it does not count"));
+            }
             break;
         }
-        let entry = serde_json::from_slice(line)
-            .map_err(|e| io::Error::new(ErrorKind::InvalidData, unreadable(line, n + 1, &e)))?;
+        let entry = serde_json::from_slice(&line)
+            .map_err(|e| io::Error::new(ErrorKind::InvalidData, unreadable(&line, number, &e)))?;
         lines.entries.push(entry);
-        lines.sound += line.len() as u64;
+        lines.sound += read;
     }
     Ok(lines)
 }
