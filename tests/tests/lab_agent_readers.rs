@@ -63,8 +63,8 @@ fn talkative() -> (Agent, String) {
     agent.publish([Deb::new("tool", "1.1").script("postinst", &talk)]).unwrap();
     agent.window_now("").unwrap();
     let entry = agent.wait_run("window").unwrap();
-    assert_eq!(entry["ending"], "succeeded", "{entry}");
-    (agent, entry["spec"]["id"].as_str().unwrap().to_owned())
+    assert_eq!(entry.pointer("/ending").unwrap(), "succeeded", "{entry}");
+    (agent, entry.pointer("/spec/id").unwrap().as_str().unwrap().to_owned())
 }
 
 fn asked(agent: &Agent, user: &str, socket: &str, path: &str) -> String {
