@@ -20,9 +20,6 @@ pub mod status;
 /// Version of the local API, in the path of every resource (`/v1/…`).
 pub const VERSION: u32 = 1;
 
-/// Directory of the sockets. Root's alone, so that nobody can put a socket in the place of another.
-pub const RUNTIME: &str = "/run/patchflock";
-
 /// Socket that anybody on the machine may read from. Its directory is the agent's.
 pub const READ_SOCKET: &str = "/run/patchflock/agent/patchflockd.sock";
 

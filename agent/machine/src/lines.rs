@@ -19,6 +19,8 @@ use crate::root::Root;
 pub struct Lines<T> {
     /// Its lines, in their order.
     pub entries: Vec<T>,
+    /// Where each of them ends, in bytes.
+    pub ends: Vec<u64>,
     /// Bytes up to the end of the last whole line: what comes after was cut off.
     pub sound: u64,
     /// What was cut off, in words, with its place.
@@ -30,7 +32,7 @@ pub struct Lines<T> {
 /// # Errors
 /// The file cannot be read, or a whole line of it cannot: file, line, and what it may be, in words.
 pub fn read<T: DeserializeOwned>(root: &Root, path: &str, cap: u64) -> io::Result<Lines<T>> {
-    let mut lines = Lines { entries: Vec::new(), sound: 0, warnings: Vec::new() };
+    let mut lines = Lines { entries: Vec::new(), ends: Vec::new(), sound: 0, warnings: Vec::new() };
     let file = match open(root, path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(lines),
         other => other?,
@@ -57,6 +59,7 @@ pub fn read<T: DeserializeOwned>(root: &Root, path: &str, cap: u64) -> io::Resul
             .map_err(|e| io::Error::new(ErrorKind::InvalidData, unreadable(&line, number, &e)))?;
         lines.entries.push(entry);
         lines.sound += read;
+        lines.ends.push(lines.sound);
     }
     Ok(lines)
 }

@@ -28,7 +28,7 @@ const SURVEY_CAP: u64 = 256 << 20;
 const USUAL_RUNS: usize = 20;
 const MOST_RUNS: usize = 1000;
 /// Items of a plan up to which a status is a small answer.
-const SMALL_PLAN: usize = 50;
+const SMALL_PLAN: usize = 500;
 
 pub(super) fn router() -> Router<Shared> {
     Router::new()
