@@ -142,7 +142,7 @@ fn check_upgrade_inside_a_transaction(machine: &Machine, upgrade: &str) {
 const OLD: &str = "cd /var/lib/patchflock && mkdir -p documents/PatchBaseline/web plans sources/apt && \
     for f in documents/log.jsonl documents/PatchBaseline/web/1.yaml plans/r-1.json survey.json sources/apt/x agent/x; do \
     touch $f && chmod 0644 $f; done && touch documents/lock && chmod 0600 documents/lock && \
-    touch /run/patchflock/patchflockd.sock /run/patchflock/admin.sock";
+    touch /run/patchflock/patchflockd.sock /run/patchflock/admin.sock && chgrp patchflock /run/patchflock && chmod 1775 /run/patchflock";
 
 fn check_closed(machine: &Machine) {
     let expected = [

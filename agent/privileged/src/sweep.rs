@@ -44,7 +44,7 @@ const ALWAYS: usize = 100;
 pub(crate) fn room(desk: &Desk, request: &Request) -> Result<(), Trouble> {
     let name = match request {
         Request::Place { .. } => "orders",
-        Request::Survey { .. } => "plans",
+        Request::Survey { dry_run: false, .. } => "plans",
         Request::Hook { .. } => "hooks",
         Request::Install { .. } => "txn",
         Request::Reboot { .. } => "reboots",
