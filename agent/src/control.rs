@@ -3,12 +3,15 @@
 //! Reads never enter the core: they come from a snapshot that the daemon publishes, from the history, and from files that
 //! the privileged half writes. What changes something is a [`ControlRequest`], which the daemon answers in its own
 //! time. The read socket is open to everybody on the machine, so that nobody there may cost more than a few
-//! connections; who may use the other one is decided by the kernel, by the mode of the socket.
+//! connections, and what is not for everybody is left out ([`discretion`]); who may use the other one is decided by the
+//! kernel, by the mode of the socket.
 
 mod caller;
 mod connection;
+mod discretion;
 mod documents;
 mod events;
+mod large;
 mod reads;
 mod reply;
 mod writes;
@@ -27,6 +30,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub use caller::Caller;
 pub use documents::DocumentFiles;
+
+use discretion::Audience;
+use large::Places;
 
 /// What readers see, published whole whenever something changes.
 ///
@@ -148,6 +154,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections among them that follow a run.
     pub followers: usize,
+    /// Large answers at a time, for each socket; further ones wait.
+    pub large: usize,
     /// From connecting to the end of the request's head.
     pub head: Duration,
     /// From connecting to the end of the answer; following a run is not counted.
@@ -161,6 +169,7 @@ impl Default for Limits {
         Self {
             connections: 64,
             followers: 32,
+            large: 2,
             head: Duration::from_secs(5),
             whole: Duration::from_secs(90),
             answer: Duration::from_secs(60),
@@ -174,6 +183,8 @@ struct Shared {
     handle: Handle,
     limits: Limits,
     followers: Arc<Semaphore>,
+    audience: Audience,
+    places: Places,
 }
 
 /// Answers on both sockets until it is dropped. `read` gets what changes nothing, `admin` everything: its mode must keep
@@ -185,17 +196,18 @@ pub async fn serve(read: UnixListener, admin: UnixListener, handle: Handle) {
 /// As [`serve`], with other limits.
 pub async fn serve_within(read: UnixListener, admin: UnixListener, handle: Handle, limits: Limits) {
     // Each socket has limits of its own: who may only read cannot keep an administrator out.
-    let socket = |listener, router: fn(Shared) -> axum::Router| {
+    let socket = |listener, audience, router: fn(Shared) -> axum::Router| {
         let followers = Arc::new(Semaphore::new(limits.followers));
-        let shared = Shared { handle: handle.clone(), limits: limits.clone(), followers };
+        let places = Places::new(limits.large);
+        let shared = Shared { handle: handle.clone(), limits: limits.clone(), followers, audience, places };
         connection::accept(listener, router(shared), limits.clone())
     };
     tokio::join!(
-        socket(read, |shared| reads::router()
+        socket(read, Audience::Anybody, |shared| reads::router()
             .merge(writes::refused())
             .fallback(reply::nothing_here)
             .with_state(shared)),
-        socket(admin, |shared| reads::router()
+        socket(admin, Audience::Administrators, |shared| reads::router()
             .merge(writes::router())
             .fallback(reply::nothing_here)
             .with_state(shared)),

@@ -14,10 +14,12 @@
 
 mod catalogue;
 mod choose;
+mod references;
 mod resolve;
 
 pub use catalogue::{Adopted, Catalogue};
 pub use choose::{Choice, NodeFacts, choose};
+pub use references::{Remark, remarks};
 pub use resolve::{defaults, registrations};
 
 use serde::{Deserialize, Serialize};

@@ -43,7 +43,7 @@ fn checked(files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Failure> {
 /// Asks the privileged half to change documents.
 fn changed(request: &Request) -> Result<Vec<Applied>, Failure> {
     match privileged::ask(request, output::talk)? {
-        Answer::Applied { applied } => Ok(applied),
+        Answer::Applied { applied, .. } => Ok(applied),
         other => Err(Failure::Ours(anyhow::anyhow!("patchflock-priv answered something else: {other:?}"))),
     }
 }

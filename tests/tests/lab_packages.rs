@@ -64,10 +64,11 @@ fn check_installed(machine: &Machine) {
         ("/etc/patchflock/hooks/on-exit.d", "755 root:root"),
         ("/var/lib/patchflock", "755 root:root"),
         ("/var/lib/patchflock/agent", "750 patchflock:patchflock"),
-        ("/run/patchflock", "1775 root:patchflock"),
+        ("/run/patchflock", "755 root:root"),
+        ("/run/patchflock/agent", "755 patchflock:patchflock"),
         ("/run/patchflock/priv.sock", "660 root:patchflock"),
-        ("/run/patchflock/patchflockd.sock", "666 patchflock:patchflock"),
-        ("/run/patchflock/admin.sock", "660 patchflock:patchflock"),
+        ("/run/patchflock/agent/patchflockd.sock", "666 patchflock:patchflock"),
+        ("/run/patchflock/agent/admin.sock", "660 patchflock:patchflock"),
     ];
     let found = modes(machine, &expected.map(|(path, _)| path));
     for ((path, wanted), found) in expected.iter().zip(&found) {
@@ -92,9 +93,15 @@ fn check_door(machine: &Machine) {
     assert_eq!(machine.ok(&agent).unwrap(), answer);
     let nobody = format!("setpriv --reuid=nobody --regid=nogroup --clear-groups {ASK}");
     assert!(said(&machine.run(&nobody).unwrap()).contains("Permission denied"));
-    // Nor can the agent put a door of its own in the place of that one.
-    let swap = "setpriv --reuid=patchflock --regid=patchflock --clear-groups rm -f /run/patchflock/priv.sock";
-    assert_ne!(machine.run(swap).unwrap().code, 0);
+    // Nor can the agent put a door of its own in the place of that one, or anything beside it.
+    for attempt in [
+        "rm -f /run/patchflock/priv.sock",
+        "touch /run/patchflock/x",
+        "mv /run/patchflock/agent /run/patchflock/y",
+    ] {
+        let attempt = format!("setpriv --reuid=patchflock --regid=patchflock --clear-groups {attempt}");
+        assert_ne!(machine.run(&attempt).unwrap().code, 0, "{attempt}");
+    }
 }
 
 /// Upgrades while a request is open and from inside a transaction, as a run of patchflock that patches patchflock does.
@@ -131,6 +138,32 @@ fn check_upgrade_inside_a_transaction(machine: &Machine, upgrade: &str) {
     assert_eq!(machine.ok("cat /root/client").unwrap(), "root=0 suspend=1 held\nended\n");
 }
 
+/// What an older version kept, for everybody to read; then the same after an upgrade.
+const OLD: &str = "cd /var/lib/patchflock && mkdir -p documents/PatchBaseline/web plans sources/apt && \
+    for f in documents/log.jsonl documents/PatchBaseline/web/1.yaml plans/r-1.json survey.json sources/apt/x agent/x; do \
+    touch $f && chmod 0644 $f; done && touch documents/lock && chmod 0600 documents/lock && \
+    touch /run/patchflock/patchflockd.sock /run/patchflock/admin.sock && chgrp patchflock /run/patchflock && chmod 1775 /run/patchflock";
+
+fn check_closed(machine: &Machine) {
+    let expected = [
+        ("documents", "750 root:patchflock"),
+        ("documents/PatchBaseline/web", "750 root:patchflock"),
+        ("documents/PatchBaseline/web/1.yaml", "640 root:patchflock"),
+        ("documents/log.jsonl", "640 root:patchflock"),
+        ("documents/lock", "600 root:root"),
+        ("plans/r-1.json", "640 root:patchflock"),
+        ("survey.json", "640 root:patchflock"),
+        ("sources/apt/x", "644 root:root"),
+        ("agent/x", "644 root:root"),
+    ];
+    let paths = expected.map(|(path, _)| format!("/var/lib/patchflock/{path}"));
+    let found = modes(machine, &paths.each_ref().map(String::as_str));
+    for ((path, wanted), found) in expected.iter().zip(&found) {
+        assert_eq!(found, wanted, "{path}");
+    }
+    machine.ok("test ! -e /run/patchflock/patchflockd.sock -a ! -e /run/patchflock/admin.sock").unwrap();
+}
+
 /// As long as a transaction runs nothing can be removed.
 fn check_removal_waits(machine: &Machine, remove: &str) {
     let out = machine.run(remove).unwrap();
@@ -157,6 +190,7 @@ fn the_deb_installs_upgrades_itself_and_keeps_what_the_administrator_wrote() {
     check_installed(&machine);
 
     machine.ok(&format!("sed -i 's/^#group.*/group = \"mine\"/' {SETTINGS}")).unwrap();
+    machine.ok(OLD).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let other = dir.path().join("patchflock.toml");
     std::fs::write(&other, "# other defaults\n").unwrap();
@@ -167,6 +201,7 @@ fn the_deb_installs_upgrades_itself_and_keeps_what_the_administrator_wrote() {
     );
     check_upgrade_inside_a_transaction(&machine, &upgrade);
     assert_eq!(machine.ok("dpkg-query -W -f '${Version}' patchflock").unwrap(), "1.1");
+    check_closed(&machine);
     machine.ok(&format!("grep '^group = \"mine\"' {SETTINGS}")).unwrap();
     check_removal_waits(&machine, "apt-get -y purge patchflock");
 
@@ -238,6 +273,7 @@ fn the_rpm_installs_upgrades_itself_and_leaves_state_when_erased() {
     check_installed(&machine);
 
     machine.ok(&format!("sed -i 's/^#group.*/group = \"mine\"/' {SETTINGS}")).unwrap();
+    machine.ok(OLD).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let other = dir.path().join("patchflock.toml");
     std::fs::write(&other, "# other defaults\n").unwrap();
@@ -247,6 +283,7 @@ fn the_rpm_installs_upgrades_itself_and_leaves_state_when_erased() {
         format!("dnf -y --setopt=reposdir=/nonexistent --repofrompath=d,/srv/distribution upgrade {place}");
     check_upgrade_inside_a_transaction(&machine, &upgrade);
     assert_eq!(machine.ok("rpm -q --qf '%{version}' patchflock").unwrap(), "1.1");
+    check_closed(&machine);
     machine
         .ok(&format!("grep '^group = \"mine\"' {SETTINGS} && grep 'other defaults' {SETTINGS}.rpmnew"))
         .unwrap();
@@ -316,8 +353,8 @@ fn the_real_agent_comes_up_from_its_package_and_after_a_reboot_on_both_families(
         package::install(&machine).unwrap();
         for boot in ["first", "second"] {
             check_installed(&machine);
-            let sockets =
-                ["patchflockd.sock", "admin.sock", "priv.sock"].map(|s| format!("/run/patchflock/{s}"));
+            let sockets = ["agent/patchflockd.sock", "agent/admin.sock", "priv.sock"]
+                .map(|s| format!("/run/patchflock/{s}"));
             assert_eq!(
                 modes(&machine, &sockets.each_ref().map(String::as_str)),
                 ["666 patchflock:patchflock", "660 patchflock:patchflock", "660 root:patchflock"],

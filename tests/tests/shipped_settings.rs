@@ -33,6 +33,7 @@ fn the_shipped_settings_change_nothing_and_their_commented_keys_are_the_defaults
         "log",
         "foreign_updaters",
         "timeout_minutes",
+        "alternative_sources",
         "timeout_minutes",
     ];
     assert_eq!(found, all, "every key that there is, and no other");

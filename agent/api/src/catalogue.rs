@@ -18,8 +18,10 @@ use crate::document::DocumentEntry;
 pub const DIRECTORY: &str = "/var/lib/patchflock/documents";
 /// The log.
 pub const LOG: &str = "/var/lib/patchflock/documents/log.jsonl";
-/// A quarter of a million versions.
-const LOG_CAP: u64 = 64 << 20;
+/// A quarter of a million versions: a longer log is not read, so it is not written either.
+pub const LOG_CAP: u64 = 64 << 20;
+/// Documents of different names, deleted ones among them: each name is remembered for ever.
+pub const MOST_NAMES: usize = 10_000;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +58,8 @@ impl Catalogue {
     /// Reads the log of a machine; one without documents has an empty one.
     ///
     /// # Errors
-    /// The log is there and cannot be read. Then nothing is known of the documents, and nobody may act as if there were
-    /// none.
+    /// The log is there and cannot be read, or a whole line of it cannot. Then nothing is known of the documents, and
+    /// nobody may act as if there were none, or as if an older version counted again.
     pub fn load(root: &Root) -> Result<Self, CatalogueError> {
         let lines = lines::read::<LogLine>(root, LOG, LOG_CAP)
             .map_err(|e| CatalogueError { place: LOG.into(), why: e.to_string() })?;
@@ -66,11 +68,20 @@ impl Catalogue {
         // The end of the log may be the beginning of what was adopted together, and the power failed.
         let cut = kept.iter().enumerate().position(|(n, line)| n.saturating_add(line.more) >= kept.len());
         if let Some(cut) = cut {
+            let torn = kept.iter().skip(cut).map(|line| line.more);
+            let first = kept.get(cut).map_or(0, |line| line.more);
+            if let Some(n) = torn.enumerate().position(|(n, more)| first.checked_sub(n) != Some(more)) {
+                let why = format!(
+                    "line {} does not belong to what was adopted with line {}: the file is damaged, restore it from a backup",
+                    cut + n + 1,
+                    cut + 1
+                );
+                return Err(CatalogueError { place: LOG.into(), why });
+            }
             catalogue
                 .warnings
                 .push(format!("{LOG}: the last documents were not adopted completely, so not at all"));
-            let lost: u64 = kept.iter().skip(cut).map(length).sum();
-            catalogue.sound = catalogue.sound.saturating_sub(lost);
+            catalogue.sound = cut.checked_sub(1).and_then(|last| lines.ends.get(last).copied()).unwrap_or(0);
             kept.truncate(cut);
         }
         let mut newest: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -168,11 +179,6 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 128 && name != "." && name != ".." && name.chars().all(fits)
 }
 
-/// Bytes of a line in the log. They are written by the same code, so that they read back as long as they were.
-fn length(line: &LogLine) -> u64 {
-    serde_json::to_vec(line).map_or(0, |bytes| bytes.len() as u64 + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +216,10 @@ mod tests {
         let cut = Catalogue::load(&root).unwrap();
         assert_eq!(names(&cut), [("a".into(), 1)]);
         assert_eq!(cut.warnings.len(), 1);
+        // Somebody else's way of writing the same line makes it no shorter.
+        let log = std::fs::read_to_string(root.path(LOG)).unwrap().replace(",\"more\":2", ",  \"more\":2");
+        std::fs::write(root.path(LOG), log).unwrap();
+        let cut = Catalogue::load(&root).unwrap();
         // The next line takes the place of what does not count.
         lines::append(&root, LOG, cut.sound, &[line("e", 1, 0)]).unwrap();
         let after = Catalogue::load(&root).unwrap();
@@ -217,6 +227,34 @@ mod tests {
         assert!(after.warnings.is_empty());
         let (_dir, root) = machine(&all);
         assert_eq!(Catalogue::load(&root).unwrap().newest().len(), 4);
+    }
+
+    #[test]
+    fn a_whole_line_that_cannot_be_read_lets_no_older_version_count_again() {
+        let (_dir, root) = machine(&[line("a", 1, 0), line("a", 2, 0), line("b", 1, 0)]);
+        let log = std::fs::read_to_string(root.path(LOG)).unwrap();
+        let newer = "\"more\":0,\"signature\":\"x\"";
+        for (from, to, words) in [
+            ("\"version\":2", "\"version\":2 2", "line 2 is damaged"),
+            ("\"more\":0", newer, "written by a newer version of patchflock"),
+        ] {
+            // The last occurrence of the second pair is in the last line: there, too, it is no torn line.
+            let at = log.rfind(from).unwrap();
+            let damaged = format!("{}{to}{}", &log[..at], &log[at + from.len()..]);
+            std::fs::write(root.path(LOG), damaged).unwrap();
+            let e = Catalogue::load(&root).unwrap_err();
+            assert!(e.place == LOG && e.why.contains(words), "{e}");
+        }
+        std::fs::write(root.path(LOG), &log[..log.len() - 1]).unwrap();
+        let torn = Catalogue::load(&root).unwrap();
+        assert_eq!((names(&torn), torn.warnings.len()), (vec![("a".into(), 2)], 1));
+    }
+
+    #[test]
+    fn only_the_end_of_the_log_can_be_torn_off_what_was_adopted_together() {
+        let (_dir, root) = machine(&[line("a", 1, 7), line("b", 1, 0), line("c", 1, 0)]);
+        let e = Catalogue::load(&root).unwrap_err();
+        assert!(e.why.contains("line 2 does not belong to what was adopted with line 1"), "{e}");
     }
 
     #[test]

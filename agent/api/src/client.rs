@@ -45,7 +45,7 @@ pub struct Client {
     admin: PathBuf,
 }
 
-/// The path of a socket, moved to the directory that [`RUNTIME_DIR`] names.
+/// The path of a socket, moved to the directory that [`RUNTIME_DIR`] names: there all of them lie side by side.
 fn moved(usual: &str) -> PathBuf {
     let usual = PathBuf::from(usual);
     match (std::env::var_os(RUNTIME_DIR).filter(|dir| !dir.is_empty()), usual.file_name()) {
@@ -77,11 +77,14 @@ impl Client {
     }
 
     fn get<'a>(&'a self, what: &'a str, path: &'a str) -> Ask<'a> {
-        Ask { socket: &self.read, method: "GET", path, body: None, what, deadline: SOON, cap: USUAL_CAP }
+        // Whoever may use the other socket is told everything there, and waits for nobody who may not.
+        let (socket, instead) = (&self.admin, Some(self.read.as_path()));
+        Ask { socket, instead, method: "GET", path, body: None, what, deadline: SOON, cap: USUAL_CAP }
     }
 
     fn post<'a>(&'a self, what: &'a str, path: &'a str, body: Option<Vec<u8>>) -> Ask<'a> {
-        Ask { socket: &self.admin, method: "POST", path, body, what, deadline: LATER, cap: USUAL_CAP }
+        let socket = &self.admin;
+        Ask { socket, instead: None, method: "POST", path, body, what, deadline: LATER, cap: USUAL_CAP }
     }
 
     /// What the agent says of itself.
@@ -112,6 +115,9 @@ impl Client {
         }
         let bytes = self.survey_bytes()?;
         let broken = |why: String| ClientError::NotUnderstood { what: "the survey".into(), why };
+        if let Err(e) = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+            return Err(ClientError::Damaged { why: e.to_string() });
+        }
         // Of another format the fields differ too; its number is the reason, the fields are not.
         let head: Head = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
         if head.format != SurveyFile::FORMAT {

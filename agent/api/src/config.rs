@@ -47,6 +47,8 @@ pub struct Config {
     pub hook_timeout: Duration,
     /// How long to wait for the end of the boot.
     pub health_timeout: Duration,
+    /// Whether baselines may bring repositories of their own: what these offer runs as root, so it is root's decision.
+    pub alternative_sources: bool,
 }
 
 /// What becomes of other programs that install updates by themselves (design 7b).
@@ -80,6 +82,7 @@ impl Default for Config {
             foreign_updaters: ForeignUpdaters::Report,
             hook_timeout: Duration::from_secs(600),
             health_timeout: Duration::from_secs(600),
+            alternative_sources: false,
         }
     }
 }
@@ -92,6 +95,7 @@ struct File {
     agent: Agent,
     hooks: Limit,
     health: Limit,
+    policy: Policy,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,6 +118,12 @@ struct Agent {
 #[serde(deny_unknown_fields, default)]
 struct Limit {
     timeout_minutes: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Policy {
+    alternative_sources: Option<bool>,
 }
 
 impl Config {
@@ -148,7 +158,7 @@ impl Config {
     }
 
     fn take(&mut self, file: File) -> Result<(), String> {
-        let File { node, agent, hooks, health } = file;
+        let File { node, agent, hooks, health, policy } = file;
         if let Some(group) = node.group {
             match node.tags.get(PATCH_GROUP) {
                 Some(other) if *other != group => {
@@ -180,6 +190,7 @@ impl Config {
         number(&mut self.history_months, agent.history_months, 1, MAX_HISTORY, "history_months")?;
         self.log = agent.log.unwrap_or(std::mem::take(&mut self.log));
         self.foreign_updaters = agent.foreign_updaters.unwrap_or(self.foreign_updaters);
+        self.alternative_sources = policy.alternative_sources.unwrap_or(self.alternative_sources);
         for (kept, found, table) in
             [(&mut self.hook_timeout, hooks, "hooks"), (&mut self.health_timeout, health, "health")]
         {
@@ -237,7 +248,10 @@ mod tests {
                 "patchflock.toml",
                 "[node]\ngroup = \"prod\"\ntags = { Environment = \"live\", Site = \"a\" }\n[agent]\nlog = \"debug\"\n",
             ),
-            ("conf.d/20-b.toml", "[node.tags]\nSite = \"c\"\n[hooks]\ntimeout_minutes = 3\n"),
+            (
+                "conf.d/20-b.toml",
+                "[node.tags]\nSite = \"c\"\n[hooks]\ntimeout_minutes = 3\n[policy]\nalternative_sources = true\n",
+            ),
             (
                 "conf.d/10-a.toml",
                 "[node.tags]\nSite = \"b\"\n\"Patch Group\" = \"test\"\n[agent]\nforeign_updaters = \"mask\"\n",
@@ -250,6 +264,7 @@ mod tests {
         assert_eq!((config.tags["Site"].as_str(), config.tags["Environment"].as_str()), ("c", "live"));
         assert_eq!((config.log.as_str(), config.foreign_updaters), ("debug", ForeignUpdaters::Mask));
         assert_eq!((config.hook_timeout.as_secs(), config.health_timeout.as_secs()), (180, 600));
+        assert!(config.alternative_sources && !Config::default().alternative_sources);
     }
 
     #[test]
@@ -264,6 +279,7 @@ mod tests {
             ("[agent]\nforeign_updaters = \"kill\"\n", "unknown variant `kill`"),
             ("[node]\ngroup = \"a\"\ntags = {\"Patch Group\" = \"b\"}\n", "keep one of them"),
             ("[node]\ntags = {\"a\\u0007\" = \"b\"}\n", "control characters"),
+            ("[policy]\nalternative_sources = \"yes\"\n", "expected a boolean"),
             ("[agent\n", "line 1"),
         ] {
             let said = refused(&[("patchflock.toml", text)]);

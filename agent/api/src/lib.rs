@@ -20,8 +20,8 @@ pub mod status;
 /// Version of the local API, in the path of every resource (`/v1/…`).
 pub const VERSION: u32 = 1;
 
-/// Socket that anybody on the machine may read from.
-pub const READ_SOCKET: &str = "/run/patchflock/patchflockd.sock";
+/// Socket that anybody on the machine may read from. Its directory is the agent's.
+pub const READ_SOCKET: &str = "/run/patchflock/agent/patchflockd.sock";
 
 /// Socket for root and the members of the group `patchflock`: the kernel keeps everybody else out.
-pub const ADMIN_SOCKET: &str = "/run/patchflock/admin.sock";
+pub const ADMIN_SOCKET: &str = "/run/patchflock/agent/admin.sock";

@@ -133,6 +133,9 @@ pub enum Answer {
     Applied {
         /// One per document.
         applied: Vec<Applied>,
+        /// What administrators should know about what was adopted: one sentence each.
+        #[serde(default)]
+        warnings: Vec<String>,
     },
     /// To `Place`.
     Placed {

@@ -14,7 +14,7 @@ use patchflock_baselines::version::compare;
 use serde::{Deserialize, Serialize};
 
 use crate::root::Root;
-use crate::{host, lines};
+use crate::{kept, lines};
 
 /// The ledger.
 pub const LEDGER: &str = "/var/lib/patchflock/first-seen.jsonl";
@@ -72,12 +72,19 @@ impl Ledger {
 }
 
 /// Dates every candidate of an inventory, and tells the versions that are gone; what is new goes into the ledger, unless
-/// `keep` says that nothing may be changed. What of the ledger could not be read is given back in words.
+/// `keep` says that nothing may be changed. What of the ledger was cut off is given back in words.
 ///
 /// # Errors
-/// The ledger cannot be read or written: without it approval delays cannot be counted.
+/// The ledger cannot be read or written: without it approval delays cannot be counted. A line of it that says nothing is
+/// no small thing either: what came after a source was first seen would be taken for what was there before.
 pub fn date(root: &Root, inventory: &mut Inventory, keep: bool) -> io::Result<Vec<String>> {
-    let named = |e: io::Error| io::Error::new(e.kind(), format!("{LEDGER}: {e}"));
+    let named = |e: io::Error| {
+        let instead = match e.kind() {
+            io::ErrorKind::InvalidData => ", or move it away, and every delay counts anew",
+            _ => "",
+        };
+        io::Error::new(e.kind(), format!("{LEDGER}: {e}{instead}"))
+    };
     let read = lines::read::<Line>(root, LEDGER, CAP).map_err(named)?;
     let mut ledger = Ledger::default();
     read.entries.into_iter().for_each(|line| ledger.take(line));
@@ -85,8 +92,7 @@ pub fn date(root: &Root, inventory: &mut Inventory, keep: bool) -> io::Result<Ve
     new.iter().cloned().for_each(|line| ledger.take(line));
     fill(&ledger, inventory);
     if keep {
-        let directory = LEDGER.rsplit_once('/').map_or("/", |(directory, _)| directory);
-        std::fs::create_dir_all(root.path(directory)).map_err(named)?;
+        kept::directory(root, kept::STATE).map_err(named)?;
         lines::append(root, LEDGER, read.sound, &new).map_err(named)?;
         if read.sound > COMPACT_AT {
             compact(root, ledger, inventory).map_err(named)?;
@@ -213,7 +219,7 @@ fn compact(root: &Root, ledger: Ledger, inventory: &Inventory) -> io::Result<()>
         serde_json::to_writer(&mut text, &line)?;
         text.push(b'\n');
     }
-    host::records::write(root, LEDGER, &text, 0o644)
+    kept::write(root, LEDGER, &text)
 }
 
 #[cfg(test)]

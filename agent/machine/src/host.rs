@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use patchflock_baselines::os::{Family, OperatingSystem};
 
-pub(crate) use files::{exists, modified, open_ours, read_ours, read_text, real_name};
+pub(crate) use files::{exists, modified, open, open_ours, read_ours, read_text, real_name};
 pub use files::{list, read_bytes};
 pub use os_release::{OsRelease, identify, product};
 

@@ -4,9 +4,7 @@
 //! interrupted. Files are replaced whole (temporary file, fsync, rename) so that a power cut leaves the old or the
 //! new one, never half of one.
 
-use std::fs::Permissions;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -16,11 +14,10 @@ use patchflock_baselines::document::override_list::InstallOverrideList;
 use patchflock_baselines::plan::{Plan, Target};
 use serde::{Deserialize, Serialize};
 
+use crate::kept;
 use crate::pm::{Fixes, InstallReport, OutcomeKind};
 use crate::root::Root;
 
-/// What patchflock keeps on a machine.
-const STATE: &str = "/var/lib/patchflock";
 /// Where records lie.
 const DIRECTORY: &str = "/var/lib/patchflock/runs";
 /// Version of the record format that this build writes and reads.
@@ -96,25 +93,10 @@ pub fn path(root: &Root, record: &Record) -> PathBuf {
 
 /// Writes a record durably.
 pub fn write(root: &Root, record: &Record) -> anyhow::Result<()> {
-    let dir = root.path(DIRECTORY);
-    for part in [root.path(STATE), dir.clone()] {
-        if !part.is_dir() {
-            std::fs::create_dir_all(&part).with_context(|| format!("making {}", part.display()))?;
-            // Whatever the umask: `try` without root reads the records, only root writes them.
-            std::fs::set_permissions(&part, Permissions::from_mode(0o755))
-                .with_context(|| format!("setting the mode of {}", part.display()))?;
-        }
-    }
-    let path = path(root, record);
-    let context = || format!("writing the record {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(&dir).with_context(context)?;
-    serde_json::to_writer_pretty(&mut file, record).with_context(context)?;
-    file.write_all(b"\n").with_context(context)?;
-    file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(context)?;
-    file.as_file().sync_all().with_context(context)?;
-    file.persist(&path).with_context(context)?;
-    // The rename itself is durable only with its directory.
-    std::fs::File::open(&dir).and_then(|d| d.sync_all()).with_context(context)
+    let context = || format!("writing the record {}", path(root, record).display());
+    let mut text = serde_json::to_vec_pretty(record).with_context(context)?;
+    text.push(b'\n');
+    kept::write(root, &format!("{DIRECTORY}/{}.json", record.id), &text).with_context(context)
 }
 
 /// The records of a machine, and what could not be read of them.
@@ -144,8 +126,14 @@ pub fn all(root: &Root) -> Records {
     let entries = match std::fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(e) => {
-            if e.kind() != ErrorKind::NotFound {
-                records.unreadable.push(format!("the records in {} cannot be read: {e}", dir.display()));
+            let place = dir.display();
+            match e.kind() {
+                ErrorKind::NotFound => {}
+                ErrorKind::PermissionDenied => records.unreadable.push(format!(
+                    "the records in {place} can be read by root and the group {} only",
+                    kept::GROUP
+                )),
+                _ => records.unreadable.push(format!("the records in {place} cannot be read: {e}")),
             }
             return records;
         }
@@ -192,7 +180,8 @@ fn read(path: &Path) -> anyhow::Result<Record> {
     anyhow::ensure!(std::fs::metadata(path)?.is_file(), "it is not a file");
     let file = std::fs::File::open(path)?;
     anyhow::ensure!(file.metadata()?.len() <= RECORD_CAP, "it is larger than {} MiB", RECORD_CAP >> 20);
-    let record: Record = serde_json::from_reader(std::io::BufReader::new(file))?;
+    let record: Record = serde_json::from_reader(std::io::BufReader::new(file))
+        .map_err(|e| anyhow::anyhow!("it is damaged ({e})"))?;
     anyhow::ensure!(
         record.format == FORMAT,
         "its format is {}, this patchflock reads {FORMAT}",

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use patchflock_api::catalogue::{self, Catalogue, CatalogueError, LogLine};
+use patchflock_api::config::Config;
 use patchflock_api::document::{Applied, Change, DocumentEntry};
-use patchflock_api::pieces::separate;
+use patchflock_api::pieces::{Piece, separate};
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::Trouble;
-use patchflock_machine::{host, lines, lock};
+use patchflock_baselines::document::Kind;
+use patchflock_baselines::selection::{self, Adopted};
+use patchflock_machine::{kept, lines, lock};
 use similar::TextDiff;
 
 use crate::Desk;
@@ -52,19 +55,21 @@ pub(crate) fn apply(desk: &Desk, by: &str, text: &str, dry_run: bool) -> Result<
         let diff = old_text.map_or_else(String::new, |old_text| diff(&old_text, text, old, &entry));
         applied.push(Applied { entry, change, diff });
     }
+    let warnings = remarks(desk, &catalogue, &applied, &documents);
     if !dry_run {
+        within_bounds(&catalogue, &applied)?;
         // The texts first: the log says that they are there.
         for ((_, _, text), done) in documents.iter().zip(&applied) {
             let DocumentEntry { kind, name, version, .. } = &done.entry;
             if done.change != Change::Unchanged {
                 let path = catalogue::path(kind, name, *version);
-                host::records::write(&desk.root, &path, text.as_bytes(), 0o644)
+                kept::write(&desk.root, &path, text.as_bytes())
                     .map_err(|e| failed(format!("writing {path}: {e}; nothing was adopted")))?;
             }
         }
         adopt(desk, &catalogue, &applied)?;
     }
-    Ok(Answer::Applied { applied })
+    Ok(Answer::Applied { applied, warnings })
 }
 
 /// Deletes a document: a version that has no text. The next one of this name counts on from there.
@@ -88,8 +93,9 @@ pub(crate) fn delete(desk: &Desk, by: &str, kind: &str, name: &str) -> Result<An
     let diff =
         Catalogue::text(&desk.root, old).map_or_else(|_| String::new(), |t| diff(&t, "", Some(old), &entry));
     let applied = vec![Applied { entry, change: Change::Deleted, diff }];
+    let warnings = remarks(desk, &catalogue, &applied, &[]);
     adopt(desk, &catalogue, &applied)?;
-    Ok(Answer::Applied { applied })
+    Ok(Answer::Applied { applied, warnings })
 }
 
 fn next(old: Option<&DocumentEntry>) -> Result<u64, Trouble> {
@@ -98,9 +104,9 @@ fn next(old: Option<&DocumentEntry>) -> Result<u64, Trouble> {
 }
 
 fn locked(desk: &Desk) -> Result<std::fs::File, Trouble> {
-    let path = desk.root.path(catalogue::DIRECTORY);
-    std::fs::create_dir_all(&path).map_err(|e| failed(format!("making {}: {e}", path.display())))?;
-    lock::take_at(path.join("lock")).map_err(|e| match e {
+    let directory = catalogue::DIRECTORY;
+    kept::directory(&desk.root, directory).map_err(|e| failed(format!("making {directory}: {e}")))?;
+    lock::take_at(desk.root.path(directory).join("lock")).map_err(|e| match e {
         lock::LockError::Held => busy("somebody else is changing documents right now; try again"),
         e => failed(e.to_string()),
     })
@@ -124,6 +130,52 @@ fn adopt(desk: &Desk, catalogue: &Catalogue, applied: &[Applied]) -> Result<(), 
         .collect();
     lines::append(&desk.root, catalogue::LOG, catalogue.sound, &log)
         .map_err(|e| failed(format!("writing {}: {e}; nothing was adopted", catalogue::LOG)))
+}
+
+/// What is odd in the documents as they will be: about those that change now, and what was not odd before.
+fn remarks(desk: &Desk, catalogue: &Catalogue, applied: &[Applied], pieces: &[Piece]) -> Vec<String> {
+    // A configuration that cannot be read is told where it matters; here it only means that nothing is allowed.
+    let allowed = Config::load(&desk.root).is_ok_and(|config| config.alternative_sources);
+    let now = desk.now();
+    let (before, _) = catalogue.documents(&desk.root);
+    let is_changed = |kind: Kind, name: &str| {
+        applied.iter().any(|done| done.entry.kind == kind.as_str() && done.entry.name == name)
+    };
+    let untouched = before.documents().filter(|adopted| !is_changed(adopted.kind, &adopted.name)).cloned();
+    let arrived = pieces.iter().zip(applied).map(|((document, expires, _), done)| Adopted {
+        kind: document.kind(),
+        name: document.name().to_owned(),
+        version: done.entry.version,
+        expires: *expires,
+        document: Some(document.clone()),
+    });
+    let after = selection::Catalogue::new(untouched.chain(arrived).collect(), true);
+    let known = selection::remarks(&before, allowed, now);
+    let found = selection::remarks(&after, allowed, now).into_iter();
+    let new = found.filter(|remark| is_changed(remark.kind, &remark.name) || !known.contains(remark));
+    new.map(|remark| remark.sentence).collect()
+}
+
+/// Names are remembered for ever, and so is each version: past these bounds nobody could read them any more.
+fn within_bounds(catalogue: &Catalogue, applied: &[Applied]) -> Result<(), Trouble> {
+    let names = catalogue.newest().len() + applied.iter().filter(|done| done.entry.version == 1).count();
+    if names > catalogue::MOST_NAMES {
+        return Err(failed(format!(
+            "this machine would have {names} documents, deleted ones among them, and {} are the most: apply newer versions \
+             of those that there are",
+            catalogue::MOST_NAMES
+        )));
+    }
+    // Some bytes more than any line has.
+    let more = applied.len() as u64 * 2048;
+    if catalogue.sound.saturating_add(more) > catalogue::LOG_CAP {
+        return Err(failed(format!(
+            "{} is full ({} MiB of versions): nothing was adopted",
+            catalogue::LOG,
+            catalogue::LOG_CAP >> 20
+        )));
+    }
+    Ok(())
 }
 
 fn diff(old_text: &str, text: &str, old: Option<&DocumentEntry>, new: &DocumentEntry) -> String {

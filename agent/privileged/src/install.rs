@@ -56,7 +56,7 @@ pub(crate) fn file(token: u64, name: &str) -> String {
 pub(crate) fn fetch(desk: &Desk, caller: &mut Caller<'_>, run: &RunId) -> Result<Answer, Trouble> {
     let _lock = transaction::machine(&desk.root)?;
     let kept = plans::get(desk, run)?;
-    let system = desk.open()?.for_baseline(&kept.baseline).map_err(|e| failed(e.to_string()))?;
+    let system = crate::sources::opened(desk, &kept.baseline)?;
     caller.say("fetching packages");
     system.pm.fetch(&kept.plan, &mut |p| caller.say(&words(p))).map_err(of_pm)?;
     Ok(Answer::Done {})

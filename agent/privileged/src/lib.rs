@@ -14,7 +14,9 @@ mod plans;
 mod policy;
 mod reboot;
 pub mod serve;
+mod sources;
 mod survey;
+mod sweep;
 pub mod transaction;
 mod trouble;
 
@@ -25,14 +27,14 @@ use patchflock_api::ids::RunId;
 use patchflock_api::privileged::{Answer, Request};
 use patchflock_api::run::Trouble;
 use patchflock_machine::exec::{Command, ExecError, Output};
-use patchflock_machine::host;
 use patchflock_machine::root::Root;
 use patchflock_machine::system::{System, SystemError};
+use patchflock_machine::{host, kept};
 
 use crate::serve::Caller;
 
 /// Where everything that we keep lies.
-const STATE: &str = "/var/lib/patchflock";
+const STATE: &str = kept::STATE;
 
 /// Tells what is being done.
 pub(crate) type Say<'a> = &'a mut dyn FnMut(&str);
@@ -124,17 +126,18 @@ impl Desk {
         }
     }
 
-    /// Writes a JSON file of ours durably.
+    /// Writes a JSON file of ours durably, for root and the group.
     fn write<T: serde::Serialize>(&self, path: &str, value: &T) -> Result<(), Trouble> {
         let written = serde_json::to_vec(value)
             .map_err(std::io::Error::from)
-            .and_then(|bytes| host::records::write(&self.root, path, &bytes, 0o644));
+            .and_then(|bytes| kept::write(&self.root, path, &bytes));
         written.map_err(|e| trouble::failed(format!("writing {path}: {e}")))
     }
 }
 
 /// Does what is asked. Who asks has the right to.
 pub(crate) fn carry_out(desk: &Desk, caller: &mut Caller<'_>, request: Request) -> Result<Answer, Trouble> {
+    sweep::room(desk, &request)?;
     match request {
         Request::Apply { text, dry_run } => documents::apply(desk, &caller.by, &text, dry_run),
         Request::Delete { kind, name } => documents::delete(desk, &caller.by, &kind, &name),

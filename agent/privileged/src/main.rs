@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    // Whatever the caller's umask: readers may read what we keep, and nobody else may write.
+    // Whatever the caller's umask: scripts of packages take this one for granted. What we keep has modes of its own.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     anyhow::ensure!(rustix::process::geteuid().is_root(), "this is the privileged half: it runs as root");
     let arguments: Vec<String> = std::env::args().skip(1).collect();

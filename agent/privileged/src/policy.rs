@@ -26,6 +26,15 @@ pub(crate) fn choose(
     os: OperatingSystem,
     order: Option<&Meaning>,
 ) -> Result<Effective, Trouble> {
+    Ok(crate::sources::allowed(config, chosen(desk, config, os, order)?))
+}
+
+fn chosen(
+    desk: &Desk,
+    config: &Config,
+    os: OperatingSystem,
+    order: Option<&Meaning>,
+) -> Result<Effective, Trouble> {
     if let Some(baseline) = order.and_then(|o| o.baseline(os)) {
         return Ok(selected(baseline, None, "the order of this run brings it".into()));
     }

@@ -122,7 +122,7 @@ pub fn serve(
     reply(&match answer {
         Ok(answer) => Reply::Done { answer },
         Err(trouble) => {
-            journal(&format!("uid {uid}: {:?}: {}", trouble.kind, trouble.why));
+            journal(&format!("uid {uid}: {}: {}", crate::trouble::in_words(trouble.kind), trouble.why));
             Reply::Trouble { trouble }
         }
     });

@@ -23,10 +23,6 @@ use crate::{Desk, Say, health, transaction};
 
 /// The newest survey, for readers.
 pub(crate) const SURVEY: &str = "/var/lib/patchflock/survey.json";
-/// Days after which what was kept for a run is no longer asked for.
-const KEEP_DAYS: u64 = 90;
-/// What is kept for a run or an order.
-const KEPT: [&str; 4] = ["plans", "orders", "hooks", "txn"];
 
 /// What is asked.
 #[derive(Debug)]
@@ -179,7 +175,7 @@ fn keep(desk: &Desk, ask: &Ask, ready: &Ready, seen: &Seen, repaired: Option<Str
         choice: &'a Choice,
         plan: &'a Plan,
     }
-    sweep(desk);
+    crate::sweep::sweep(desk);
     let path = plans::path(&ask.run);
     match (&ready.effective.baseline, &seen.compliance) {
         (Some(baseline), Some(before)) => {
@@ -223,25 +219,6 @@ fn complete(desk: &Desk, run: &RunId, seen: &Seen) -> Result<(), Trouble> {
         record::write(&desk.root, &record).map_err(words)?;
     }
     Ok(())
-}
-
-/// Takes away what was kept for runs of long ago. What cannot be taken away now is tried again next time.
-fn sweep(desk: &Desk) {
-    for dir in KEPT {
-        let dir = desk.root.path(format!("{}/{dir}", crate::STATE));
-        let old = |path: &std::path::Path| {
-            let modified = std::fs::symlink_metadata(path).and_then(|m| m.modified()).ok()?;
-            let age = std::time::SystemTime::from(desk.now()).duration_since(modified).ok()?;
-            Some(age.as_secs() > KEEP_DAYS * 24 * 3600)
-        };
-        for path in std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()) {
-            // A transaction without a result may still be running, however long.
-            let over = !path.is_dir() || path.join("result.json").exists();
-            if over && old(&path) == Some(true) {
-                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.ok();
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ fn carry_out(desk: &Desk, order: &Order, progress: &mut Progress<'_>) -> Result<
     let _machine = patiently(|| lock::take(&desk.root))?;
     desk.in_time(order.not_after)?;
     let kept = &order.kept;
-    let system = desk.open()?.for_baseline(&kept.baseline).map_err(|e| failed(e.to_string()))?;
+    let system = crate::sources::opened(desk, &kept.baseline)?;
     let mut record = Record {
         format: record::FORMAT,
         id: kept.run.to_string(),

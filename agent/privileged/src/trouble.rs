@@ -73,6 +73,17 @@ pub(crate) fn of_lock(e: LockError) -> Trouble {
     }
 }
 
+/// What follows from a trouble, for people.
+pub(crate) fn in_words(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::Busy => "busy, worth another try soon",
+        TroubleKind::Unavailable => "out of reach, worth another try",
+        TroubleKind::PlanChanged => "to be planned anew",
+        TroubleKind::Failed => "not done",
+        TroubleKind::Interrupted => "interrupted",
+    }
+}
+
 /// Progress in words.
 pub(crate) fn words(progress: Progress) -> String {
     match progress {

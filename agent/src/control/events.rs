@@ -14,6 +14,7 @@ use patchflock_api::status::{ActiveRun, RunNews};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::connection::{Follow, Following};
+use super::discretion::Audience;
 use super::reads::{id, unknown};
 use super::reply::{Refusal, blocking};
 use super::{History, Shared, Snapshot};
@@ -37,6 +38,7 @@ pub(super) async fn follow(
         history: shared.handle.history.clone(),
         last: None,
         over: false,
+        audience: shared.audience,
         _place: place,
         _follow: following.begin(),
     };
@@ -46,7 +48,7 @@ pub(super) async fn follow(
             Some(news) => news,
             None => follower.next().await?,
         };
-        let mut line = serde_json::to_vec(&news).ok()?;
+        let mut line = follower.audience.json(&news).ok()?;
         line.push(b'\n');
         Some((Ok::<_, Infallible>(Bytes::from(line)), (None, follower)))
     });
@@ -60,6 +62,7 @@ struct Follower {
     /// What was told last.
     last: Option<ActiveRun>,
     over: bool,
+    audience: Audience,
     _place: OwnedSemaphorePermit,
     _follow: Follow,
 }

@@ -1,24 +1,22 @@
-//! What anybody on the machine may read.
+//! What can be read, by whom: everything by administrators, what is no secret by anybody on the machine.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Seek};
 use std::path::Path as FilePath;
 
 use anyhow::{Context, ensure};
-use axum::body::{Body, Bytes};
+use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
-use patchflock_api::answer::{DocumentText, RunDetail};
-use patchflock_api::document::DocumentEntry;
+use patchflock_api::answer::DocumentText;
 use patchflock_api::ids::RunId;
-use patchflock_api::run::RunEntry;
-use patchflock_api::status::Status;
+use patchflock_baselines::document::Kind;
 use serde::Deserialize;
 
+use super::discretion::{self, Audience, has_sources};
+use super::large::whole;
 use super::reply::{Refusal, blocking};
 use super::{Shared, events};
 
@@ -29,8 +27,8 @@ const SURVEY_CAP: u64 = 256 << 20;
 /// Runs in one answer.
 const USUAL_RUNS: usize = 20;
 const MOST_RUNS: usize = 1000;
-/// Bytes of a file that are in memory at a time.
-const CHUNK: usize = 64 << 10;
+/// Items of a plan up to which a status is a small answer.
+const SMALL_PLAN: usize = 500;
 
 pub(super) fn router() -> Router<Shared> {
     Router::new()
@@ -43,37 +41,39 @@ pub(super) fn router() -> Router<Shared> {
         .route("/v1/runs/{id}/events", get(events::follow))
 }
 
-async fn status(State(shared): State<Shared>) -> Json<Status> {
+async fn status(State(shared): State<Shared>) -> Result<Response, Refusal> {
     let snapshot = shared.handle.snapshot.borrow().clone();
-    Json(snapshot.status.clone())
+    let plan = snapshot.status.survey.as_ref().map_or(0, |survey| survey.plan.items.len());
+    if plan > SMALL_PLAN {
+        let status = snapshot.status.clone();
+        return shared.places.made(shared.audience, move || Ok(status)).await;
+    }
+    shared.audience.json(&snapshot.status).map(|bytes| whole(bytes, None)).map_err(Refusal::failed)
 }
 
 async fn survey(State(shared): State<Shared>) -> Result<Response, Refusal> {
     let path = shared.handle.files.survey.clone();
-    let found = blocking(move || opened(&path, SURVEY_CAP)).await?;
-    let (file, length) = found.ok_or_else(|| {
-        Refusal::not_found("there is no survey of this machine yet: `patchflock scan` makes one")
-    })?;
-    // The file may be replaced meanwhile, never changed: what was opened stays as it is.
-    let body = futures_util::stream::unfold(file.take(length), |file| async move {
-        let (chunk, file) = tokio::task::spawn_blocking(move || chunk(file)).await.ok()?;
-        match chunk {
-            Ok(bytes) if bytes.is_empty() => None,
-            other => Some((other, file)),
-        }
-    });
-    let head = [(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_LENGTH, length.to_string())];
-    Ok((head, Body::from_stream(body)).into_response())
+    let open = move || {
+        let found = sound(&path, SURVEY_CAP, "`patchflock scan` makes a new one")?;
+        found.ok_or_else(|| {
+            Refusal::not_found("there is no survey of this machine yet: `patchflock scan` makes one")
+        })
+    };
+    shared.places.file(shared.audience, Vec::new(), open, b"").await
 }
 
-fn chunk(mut file: std::io::Take<File>) -> (std::io::Result<Bytes>, std::io::Take<File>) {
-    let mut bytes = Vec::with_capacity(CHUNK);
-    let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut bytes);
-    (read.map(|_| bytes.into()), file)
+/// A file that is JSON to its end; `None`: there is none.
+fn sound(path: &FilePath, cap: u64, remedy: &str) -> Result<Option<File>, Refusal> {
+    let Some(mut file) = opened(path, cap).map_err(Refusal::failed)? else { return Ok(None) };
+    // Half an answer could not be taken back.
+    discretion::is_whole(std::io::BufReader::new(&file))
+        .map_err(|e| Refusal::failed(anyhow::anyhow!("{} is damaged ({e}): {remedy}", path.display())))?;
+    file.rewind().map_err(Refusal::failed)?;
+    Ok(Some(file))
 }
 
-/// A file and its length; `None`: there is none.
-fn opened(path: &FilePath, cap: u64) -> anyhow::Result<Option<(File, u64)>> {
+/// A file; `None`: there is none.
+fn opened(path: &FilePath, cap: u64) -> anyhow::Result<Option<File>> {
     let context = || format!("reading {}", path.display());
     // A pipe would let us wait for ever before it is opened.
     match std::fs::metadata(path) {
@@ -83,11 +83,12 @@ fn opened(path: &FilePath, cap: u64) -> anyhow::Result<Option<(File, u64)>> {
     let file = File::open(path).with_context(context)?;
     let length = file.metadata().with_context(context)?.len();
     ensure!(length <= cap, "{} is larger than {} MiB", path.display(), cap >> 20);
-    Ok(Some((file, length)))
+    Ok(Some(file))
 }
 
-async fn documents(State(shared): State<Shared>) -> Result<Json<Vec<DocumentEntry>>, Refusal> {
-    blocking(move || shared.handle.documents.all()).await.map(Json)
+async fn documents(State(shared): State<Shared>) -> Result<Response, Refusal> {
+    let documents = shared.handle.documents;
+    shared.places.made(shared.audience, move || documents.all().map_err(Refusal::failed)).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,7 +101,7 @@ async fn document(
     State(shared): State<Shared>,
     path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<Version>, QueryRejection>,
-) -> Result<Json<DocumentText>, Refusal> {
+) -> Result<Response, Refusal> {
     let Path((kind, name)) = path.map_err(Refusal::bad)?;
     let Query(Version { version }) = query.map_err(Refusal::bad)?;
     for part in [&kind, &name] {
@@ -110,10 +111,24 @@ async fn document(
         }
     }
     let what = format!("{kind} {name}{}", version.map(|v| format!(" version {v}")).unwrap_or_default());
-    let found = blocking(move || shared.handle.documents.one(&kind, &name, version)).await?;
-    found.map(Json).ok_or_else(|| {
-        Refusal::not_found(format!("this machine has no {what}: `patchflock get --all` lists what there is"))
-    })
+    let (documents, audience) = (shared.handle.documents, shared.audience);
+    let work = move || {
+        let found: Option<DocumentText> = documents.one(&kind, &name, version).map_err(Refusal::failed)?;
+        let found = found.ok_or_else(|| {
+            Refusal::not_found(format!(
+                "this machine has no {what}: `patchflock get --all` lists what there is"
+            ))
+        })?;
+        let secret = kind == Kind::PatchBaseline.as_str() && found.text.as_deref().is_some_and(has_sources);
+        if audience == Audience::Anybody && secret {
+            return Err(Refusal::forbidden(format!(
+                "{what} brings repositories of its own (`sources`), and their configuration may hold passwords: ask as root \
+                 or a member of the group patchflock"
+            )));
+        }
+        Ok(found)
+    };
+    shared.places.made(audience, work).await
 }
 
 /// Fit for a path below a directory, whatever the reader of documents makes of it.
@@ -133,13 +148,15 @@ struct Which {
 async fn runs(
     State(shared): State<Shared>,
     query: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<Vec<RunEntry>>, Refusal> {
+) -> Result<Response, Refusal> {
     let Query(Which { limit, package, cve }) = query.map_err(Refusal::bad)?;
     let limit = limit.unwrap_or(USUAL_RUNS);
     if limit > MOST_RUNS {
         return Err(Refusal::bad(format!("limit {limit}: at most {MOST_RUNS} runs in one answer")));
     }
-    blocking(move || shared.handle.history.newest(limit, package.as_deref(), cve.as_deref())).await.map(Json)
+    let history = shared.handle.history;
+    let work = move || history.newest(limit, package.as_deref(), cve.as_deref()).map_err(Refusal::failed);
+    shared.places.made(shared.audience, work).await
 }
 
 /// The run that a path names.
@@ -156,7 +173,7 @@ pub(super) fn unknown(id: &RunId) -> Refusal {
 async fn run(
     State(shared): State<Shared>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<RunDetail>, Refusal> {
+) -> Result<Response, Refusal> {
     let id = id(path)?;
     let (history, wanted) = (shared.handle.history.clone(), id.clone());
     let Some(entry) = blocking(move || history.one(&wanted)).await? else {
@@ -168,12 +185,20 @@ async fn run(
         }
         return Err(unknown(&id));
     };
+    // As `RunDetail` is written; its record goes through as it stands in the file.
+    let entry = shared.audience.json(&entry).map_err(Refusal::failed)?;
+    let before = [b"{\"entry\":", entry.as_slice(), b",\"record\":"].concat();
     let path = shared.handle.files.runs.join(format!("{id}.json"));
-    let record = blocking(move || {
-        let Some((file, length)) = opened(&path, RECORD_CAP)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display())).map(Some)
-    });
-    Ok(Json(RunDetail { entry, record: record.await? }))
+    let exists = {
+        let path = path.clone();
+        blocking(move || opened(&path, RECORD_CAP)).await?.is_some()
+    };
+    if !exists {
+        return Ok(whole([before.as_slice(), b"null}"].concat(), None));
+    }
+    let open = move || {
+        let found = sound(&path, RECORD_CAP, "the history has the story of the run (`patchflock runs`)")?;
+        found.ok_or_else(|| unknown(&id))
+    };
+    shared.places.file(shared.audience, before, open, b"}").await
 }

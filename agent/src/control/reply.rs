@@ -27,6 +27,15 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, why)
     }
 
+    /// Our failure, or the machine's.
+    pub(super) fn failed(why: impl Into<anyhow::Error>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{:#}", why.into()))
+    }
+
+    pub(super) fn forbidden(why: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, why)
+    }
+
     pub(super) fn unavailable(why: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, why)
     }
@@ -56,8 +65,8 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(e)) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{e:#}"))),
-        Err(e) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, e)),
+        Ok(Err(e)) => Err(Refusal::failed(e)),
+        Err(e) => Err(Refusal::failed(e)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The client against the server, over real sockets; and what is not the client.
 
 mod bench;
+mod discretion;
 mod hostile;
 
 use patchflock_api::client::{ClientError, Next};
@@ -50,6 +51,11 @@ fn the_survey_comes_as_it_is_and_its_absence_says_what_makes_one() {
     assert!(bench.client().survey_bytes().unwrap() == large.as_bytes());
     let why = bench.client().survey().unwrap_err().to_string();
     assert!(why.contains("its format is 9, this patchflock reads 1"), "{why}");
+    for damage in ["", &large[..large.len() - 1]] {
+        std::fs::write(bench.path().join("survey.json"), damage).unwrap();
+        let (status, why) = refused(bench.client().survey());
+        assert!(status == 500 && why.contains("is damaged") && why.contains("`patchflock scan`"), "{why}");
+    }
 }
 
 #[test]
@@ -73,7 +79,7 @@ fn documents_are_listed_in_their_newest_version_and_read_in_any() {
 }
 
 #[test]
-fn a_torn_or_broken_last_line_of_the_log_was_not_adopted() {
+fn a_torn_last_line_of_the_log_was_not_adopted_and_a_whole_one_that_is_broken_is_an_error() {
     let bench = Bench::new();
     bench.document("PatchBaseline", "web", 1, Some("one\n"));
     bench.append_to_log("{\"kind\":\"PatchBase");
@@ -83,7 +89,8 @@ fn a_torn_or_broken_last_line_of_the_log_was_not_adopted() {
     let (status, why) = refused(bench.client().document("PatchBaseline", "web", None));
     assert!(status == 500 && why.contains("not the text that was adopted"), "{why}");
     bench.append_to_log("\n");
-    assert_eq!(bench.client().documents().unwrap().len(), 1);
+    let (status, why) = refused(bench.client().documents());
+    assert!(status == 500 && why.contains("line 2 is damaged"), "{why}");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Extension, Path, State};
-use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use patchflock_api::status::Started;
@@ -35,13 +34,10 @@ pub(super) fn refused() -> Router<Shared> {
 }
 
 async fn elsewhere() -> Refusal {
-    Refusal::new(
-        StatusCode::FORBIDDEN,
-        format!(
-            "this socket is for reading: ask on {}, as root or a member of patchflock",
-            patchflock_api::ADMIN_SOCKET
-        ),
-    )
+    Refusal::forbidden(format!(
+        "this socket is for reading: ask on {}, as root or a member of patchflock",
+        patchflock_api::ADMIN_SOCKET
+    ))
 }
 
 /// An answer without content.

@@ -18,7 +18,7 @@ use super::{door, package};
 /// Sends a request to the agent's administrative door, as a program of somebody else would.
 const ASK: &str = r#"use IO::Socket::UNIX;
 my ($what, $body) = @ARGV;
-my $door = IO::Socket::UNIX->new("/run/patchflock/admin.sock") or die $!;
+my $door = IO::Socket::UNIX->new("/run/patchflock/agent/admin.sock") or die $!;
 print $door "$what HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
 print $door "Content-Length: " . length($body) . "\r\n\r\n$body";
 local $/;

@@ -218,7 +218,7 @@ fn privileged(dir: &Path, heard: Arc<Mutex<Vec<Request>>>) {
                 Request::Delete { kind, name } => {
                     let entry = entry(&kind, &name, 3, true);
                     let applied = vec![Applied { entry, change: Change::Deleted, diff: String::new() }];
-                    Reply::Done { answer: Answer::Applied { applied } }
+                    Reply::Done { answer: Answer::Applied { applied, warnings: Vec::new() } }
                 }
                 _ => Reply::Done { answer: Answer::Placed { order: "o-1".parse().unwrap() } },
             };
@@ -242,7 +242,7 @@ fn applied(text: &str) -> Answer {
             diff: String::new(),
         },
     });
-    Answer::Applied { applied: applied.collect() }
+    Answer::Applied { applied: applied.collect(), warnings: Vec::new() }
 }
 
 fn id(text: &str) -> RunId {

@@ -72,6 +72,12 @@ pub enum ClientError {
         /// Why.
         why: String,
     },
+    /// The newest survey is no JSON any more.
+    #[error("the newest survey of this machine is damaged ({why}): `patchflock scan` makes a new one")]
+    Damaged {
+        /// Where, in the words of the parser.
+        why: String,
+    },
     /// An answer that this version does not understand.
     #[error(
         "the answer about {what} is not understood ({why}): this is patchflock {}, and the agent seems to be of another \

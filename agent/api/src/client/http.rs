@@ -20,6 +20,8 @@ const ERROR_CAP: usize = 64 << 10;
 /// One request.
 pub(super) struct Ask<'a> {
     pub(super) socket: &'a Path,
+    /// Where to ask if nobody can be asked there.
+    pub(super) instead: Option<&'a Path>,
     pub(super) method: &'static str,
     pub(super) path: &'a str,
     pub(super) body: Option<Vec<u8>>,
@@ -70,6 +72,15 @@ impl Ask<'_> {
             .map(|r| r.into_body())
     }
 
+    async fn connected(&self) -> Result<UnixStream, ClientError> {
+        let first = UnixStream::connect(self.socket).await;
+        let (socket, connected) = match (first, self.instead) {
+            (Err(_), Some(instead)) => (instead, UnixStream::connect(instead).await),
+            (first, _) => (self.socket, first),
+        };
+        connected.map_err(|e| ClientError::connecting(socket, &e))
+    }
+
     async fn collected(&self, response: Response<Incoming>) -> Result<Vec<u8>, ClientError> {
         let body = Limited::new(response.into_body(), self.cap).collect().await;
         body.map(|all| all.to_bytes().to_vec()).map_err(|e| self.broken(e))
@@ -77,8 +88,7 @@ impl Ask<'_> {
 
     /// Sends the request; an answer that is no success becomes its words.
     async fn sent(&self) -> Result<Response<Incoming>, ClientError> {
-        let stream =
-            UnixStream::connect(self.socket).await.map_err(|e| ClientError::connecting(self.socket, &e))?;
+        let stream = self.connected().await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.broken(e))?;
         tokio::spawn(connection);

@@ -59,6 +59,36 @@ fn what_is_no_answer_of_ours_is_named_and_not_believed() {
 }
 
 #[test]
+fn whoever_may_use_the_socket_of_administrators_is_answered_there_and_others_on_the_other_one() {
+    for admin in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let answers = if admin { "admin.sock" } else { "patchflockd.sock" };
+        let asked = peer(
+            &dir.path().join(answers),
+            b"HTTP/1.1 404 No\r\ncontent-length: 16\r\n\r\n{\"error\":\"none\"}",
+        );
+        // Nobody is answered here.
+        let _silent = admin.then(|| UnixListener::bind(dir.path().join("patchflockd.sock")).unwrap());
+        let error = Client::at(dir.path()).survey().unwrap_err();
+        assert!(matches!(error, ClientError::Refused { status: 404, .. }), "{error}");
+        assert_eq!(asked.join().unwrap(), "GET /v1/survey HTTP/1.1\r\n");
+    }
+}
+
+#[test]
+fn a_survey_that_is_no_json_is_damaged_and_not_of_another_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let peer = peer(
+        &dir.path().join("patchflockd.sock"),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{\"format\":",
+    );
+    let error = Client::at(dir.path()).survey().unwrap_err().to_string();
+    assert!(error.contains("is damaged") && error.contains("`patchflock scan` makes a new one"), "{error}");
+    assert!(!error.contains("another version"), "{error}");
+    peer.join().unwrap();
+}
+
+#[test]
 fn names_are_escaped_so_that_they_stay_names() {
     let dir = tempfile::tempdir().unwrap();
     let peer = peer(&dir.path().join("patchflockd.sock"), b"");
@@ -79,7 +109,7 @@ fn the_privileged_half_reports_progress_and_answers_once() {
     );
     let mut heard = Vec::new();
     let answer = privileged::ask_at(&socket, &delete(), |what| heard.push(what.to_owned())).unwrap();
-    let Answer::Applied { applied } = answer else { panic!("{answer:?}") };
+    let Answer::Applied { applied, .. } = answer else { panic!("{answer:?}") };
     assert_eq!((applied[0].change, heard), (Change::Deleted, vec!["reading".to_owned()]));
     assert_eq!(serde_json::from_str::<Request>(&peer.join().unwrap()).unwrap(), delete());
 }

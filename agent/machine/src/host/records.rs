@@ -8,23 +8,35 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, unlinkat};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, unlinkat};
 use rustix::io::Errno;
 
 use crate::root::Root;
 
 /// Writes a file, whole or not at all and durably, with the directories above it.
 pub fn write(root: &Root, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_for(root, path, bytes, Mode::from_raw_mode(mode), None)
+}
+
+/// The same, for a group.
+pub(crate) fn write_for(
+    root: &Root,
+    path: &str,
+    bytes: &[u8],
+    mode: Mode,
+    group: Option<Gid>,
+) -> io::Result<()> {
     let (dir, name) = parent(path)?;
     let dir = made(root, dir)?;
     let new = format!(".{name}.new");
     // What an interrupted run left, be it a link: nothing is followed and nothing is kept.
     removed(&dir, &new)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(mode);
-    let mut file = File::from(openat(&dir, &new, flags, mode)?);
+    // For nobody else until it belongs to whom it should.
+    let mut file = File::from(openat(&dir, &new, flags, Mode::RUSR | Mode::WUSR)?);
+    let written = group.map_or(Ok(()), |group| rustix::fs::fchown(&file, None, Some(group)));
     // Whatever the caller's umask.
-    let written = rustix::fs::fchmod(&file, mode).map_err(io::Error::from);
+    let written = written.and_then(|()| rustix::fs::fchmod(&file, mode)).map_err(io::Error::from);
     let written = written.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| Ok(renameat(&dir, &new, &dir, name)?));
     if placed.is_err() {
@@ -79,7 +91,7 @@ fn directory(root: &Root, path: &str) -> io::Result<OwnedFd> {
 }
 
 /// The same, made where it is missing.
-fn made(root: &Root, path: &str) -> io::Result<OwnedFd> {
+pub(crate) fn made(root: &Root, path: &str) -> io::Result<OwnedFd> {
     match directory(root, path) {
         Err(e) if e.kind() == ErrorKind::NotFound && Path::new(path).parent().is_some() => {
             let (above, name) = parent(path)?;

@@ -181,7 +181,7 @@ fn done(failed: Vec<String>) -> Result<(), UpdatersError> {
 }
 
 fn write(root: &Root, masked: &Masked) -> Result<(), UpdatersError> {
-    let write = || records::write(root, FILE, &serde_json::to_vec(masked)?, 0o644);
+    let write = || crate::kept::write(root, FILE, &serde_json::to_vec(masked)?);
     write().map_err(|source| UpdatersError::Record { path: root.path(FILE), source })
 }
 

@@ -46,11 +46,12 @@ fn names(targets: &[Target]) -> Vec<&str> {
 }
 
 fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 #[test]
-fn what_is_written_is_read_back_and_everybody_may_read_it() {
+fn what_is_written_is_read_back_and_is_for_root_alone_where_there_is_no_group() {
     let dir = tempfile::tempdir().unwrap();
     let root = Root::at(dir.path());
     let mut one = record("20261124T120000Z-1", None, &[("jq", OutcomeKind::Installed)]);
@@ -59,9 +60,9 @@ fn what_is_written_is_read_back_and_everybody_may_read_it() {
     write(&root, &one).unwrap();
     let found = all(&root);
     assert_eq!((found.runs, found.unreadable), (vec![one.clone()], vec![]));
-    assert_eq!(mode(&path(&root, &one)), 0o644);
-    assert_eq!(mode(&root.path(STATE)), 0o755);
-    assert_eq!(mode(&root.path(DIRECTORY)), 0o755);
+    assert_eq!(mode(&path(&root, &one)), 0o600);
+    assert_eq!(mode(&root.path(kept::STATE)), 0o755);
+    assert_eq!(mode(&root.path(DIRECTORY)), 0o700);
     // Nothing half-written stays beside it.
     assert_eq!(std::fs::read_dir(root.path(DIRECTORY)).unwrap().count(), 1);
 }

@@ -14,7 +14,7 @@ fn bench() -> Bench {
 
 fn applied(answer: Result<Answer, Trouble>) -> Vec<Applied> {
     match answer {
-        Ok(Answer::Applied { applied }) => applied,
+        Ok(Answer::Applied { applied, .. }) => applied,
         other => panic!("{other:?}"),
     }
 }
@@ -146,4 +146,62 @@ fn where_nothing_can_be_written_nothing_is_adopted() {
     std::fs::remove_dir(bench.path(LOG)).unwrap();
     assert!(newest(&bench).is_empty());
     assert_eq!(applied(bench.apply(&baseline("a", 1)))[0].entry.version, 1);
+}
+
+fn warnings(answer: Result<Answer, Trouble>) -> Vec<String> {
+    match answer {
+        Ok(Answer::Applied { warnings, .. }) => warnings,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_odd_in_the_documents_as_they_will_be_is_told_and_nothing_else() {
+    let bench = bench();
+    let group = "kind: PatchGroup\nname: prod\nspec: {baselines: [web]}\n";
+    let dry = bench.ask(Request::Apply { text: group.into(), dry_run: true });
+    let said = warnings(dry);
+    assert!(said.len() == 1 && said[0].contains("baseline web is not here"), "{said:?}");
+    assert_eq!(warnings(bench.apply(group)), said);
+    // Another document has nothing to do with it, and with the baseline it is no longer so.
+    assert_eq!(warnings(bench.apply(&baseline("other", 1))), [""; 0]);
+    assert_eq!(warnings(bench.apply(&baseline("web", 1))), [""; 0]);
+    let said = warnings(delete(&bench, "PatchBaseline", "web"));
+    assert!(said.len() == 1 && said[0].contains("baseline web is not here"), "{said:?}");
+}
+
+#[test]
+fn a_line_of_the_log_that_cannot_be_read_stops_everything_and_stays() {
+    let bench = bench();
+    bench.apply(&baseline("a", 1)).unwrap();
+    delete(&bench, "PatchBaseline", "a").unwrap();
+    let log = std::fs::read_to_string(bench.path(LOG)).unwrap();
+    let newer = log.replace("\"deleted\":true", "\"deleted\":true,\"signed\":true");
+    std::fs::write(bench.path(LOG), &newer).unwrap();
+    for answer in [bench.apply(&baseline("b", 1)), delete(&bench, "PatchBaseline", "a")] {
+        let why = answer.unwrap_err().why;
+        assert!(why.contains(LOG) && why.contains("line 2 was written by a newer version"), "{why}");
+    }
+    assert_eq!(std::fs::read_to_string(bench.path(LOG)).unwrap(), newer);
+    let survey = Request::Survey {
+        run: crate::bench::run(),
+        refresh: false,
+        dry_run: false,
+        order: None,
+        attempted: false,
+    };
+    assert!(bench.ask(survey).unwrap_err().why.contains("newer version"), "nothing is planned either");
+}
+
+#[test]
+fn there_are_bounds_to_names_and_to_the_log() {
+    let bench = bench();
+    bench.apply(&baseline("a", 1)).unwrap();
+    let mut catalogue = Catalogue::load(&bench.desk.root).unwrap();
+    let applied: Vec<Applied> = applied(bench.ask(Request::Apply { text: baseline("b", 1), dry_run: true }));
+    within_bounds(&catalogue, &applied).unwrap();
+    let many: Vec<Applied> = std::iter::repeat_n(applied[0].clone(), catalogue::MOST_NAMES).collect();
+    assert!(within_bounds(&catalogue, &many).unwrap_err().why.contains("10001 documents"));
+    catalogue.sound = catalogue::LOG_CAP - 100;
+    assert!(within_bounds(&catalogue, &applied).unwrap_err().why.contains("is full"));
 }

@@ -111,20 +111,6 @@ fn a_wrong_configuration_stops_everything_with_its_place() {
 }
 
 #[test]
-fn what_was_kept_for_a_run_of_long_ago_goes() {
-    let bench = Bench::ready();
-    bench.survey();
-    bench.install(1).unwrap();
-    // Files are as old as the clock of this test's machine says; ours is set beyond it.
-    bench.set_clock("2100-01-01T00:00:00Z");
-    std::fs::create_dir(bench.path("/var/lib/patchflock/txn/2")).unwrap();
-    sweep(&bench.desk);
-    let left =
-        |dir: &str| std::fs::read_dir(bench.path(&format!("/var/lib/patchflock/{dir}"))).unwrap().count();
-    assert_eq!((left("plans"), left("txn"), left("runs")), (0, 1, 1), "a transaction without a result stays");
-}
-
-#[test]
 fn what_was_masked_comes_back_when_the_configuration_no_longer_asks_for_it() {
     let bench = Bench::ready();
     let record = "/var/lib/patchflock/masked.json";

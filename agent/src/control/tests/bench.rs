@@ -121,6 +121,16 @@ impl Bench {
         Client::at(self.dir.path())
     }
 
+    /// A client that may not use the other socket.
+    pub(super) fn guest(&self) -> Client {
+        let dir = self.dir.path().join("guest");
+        if !dir.exists() {
+            std::fs::create_dir(&dir).unwrap();
+            std::os::unix::fs::symlink("../patchflockd.sock", dir.join("patchflockd.sock")).unwrap();
+        }
+        Client::at(dir)
+    }
+
     pub(super) fn status(&self) -> Status {
         self.snapshot.borrow().status.clone()
     }
