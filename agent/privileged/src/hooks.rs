@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::serve::{Caller, calm};
 use crate::trouble::{busy, failed};
-use crate::{Desk, permission, plans};
+use crate::{Desk, install, permission, plans};
 
 /// Where hooks lie, in one directory for each point.
 const DIRECTORY: &str = "/etc/patchflock/hooks";
@@ -52,10 +52,10 @@ fn marker(run: &RunId, point: HookPoint) -> String {
     format!("{}/hooks/{run}-{}.json", crate::STATE, word(point))
 }
 
-/// Whether the hooks of a point may run. What has begun also ends, whatever the time and the documents say by then;
-/// `false`: nothing has begun, so that nothing has to end.
+/// Whether the hooks of a point may run, and no transaction is at work. What has begun also ends, whatever the time and
+/// the documents say by then; `false`: nothing has begun, so that nothing has to end.
 fn permitted(desk: &Desk, run: &RunId, point: HookPoint) -> Result<bool, Trouble> {
-    let installed = !permission::begun(desk, run)?.is_empty();
+    let installed = install::newest(desk, run)?.is_some();
     let ran = |point| desk.root.path(marker(run, point)).exists();
     match point {
         HookPoint::PreInstall => permission::to_start(desk, &plans::get(desk, run)?).map(|_| true),

@@ -97,44 +97,41 @@ fn in_order(desk: &Desk, token: u64) -> Result<u64, Trouble> {
 
 /// Whether the transaction of this token was ordered, and not merely refused before anything changed.
 fn ordered(desk: &Desk, run: &RunId, token: u64) -> Result<bool, Trouble> {
-    /// All that has to be understood of an order that another version wrote.
-    #[derive(Deserialize)]
-    struct Ordered {
-        kept: Its,
-    }
-    #[derive(Deserialize)]
-    struct Its {
-        run: RunId,
-    }
-    let Some(Ordered { kept: its }) = desk.read(&file(token, "order.json"))? else { return Ok(false) };
-    if its.run != *run {
-        return Err(failed(format!("token {token} belongs to the run {}, not to {run}", its.run)));
+    // Another version may have written it: of that no more has to be understood than whose it is.
+    let order: Option<serde_json::Value> = desk.read(&file(token, "order.json"))?;
+    let Some(order) = order else { return Ok(false) };
+    let its = order.pointer("/kept/run").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if its != run.as_str() {
+        return Err(failed(format!("token {token} belongs to the run {its}, not to {run}")));
     }
     Ok(!matches!(desk.read(&file(token, "result.json"))?, Some(Ended::Trouble(t)) if repeatable(&t)))
+}
+
+/// How the newest transaction of a run ended; `None`: it has begun none. One at work is waited for.
+pub(crate) fn newest(desk: &Desk, run: &RunId) -> Result<Option<Ended>, Trouble> {
+    let Some(token) = permission::begun(desk, run)?.pop() else { return Ok(None) };
+    let result = file(token, "result.json");
+    if desk.read::<Ended>(&result)?.is_none() && !guarded(desk, token)? {
+        abandoned(desk, run, token, desk.root.path(file(token, "progress.jsonl")).exists())?;
+    }
+    let ended = desk.read(&result)?;
+    ended.ok_or_else(|| busy(format!("the transaction {token} of the run {run} is still at work"))).map(Some)
 }
 
 /// The run's transactions with this one at the end, if it may have another one (invariant I8): all before it were
 /// interrupted, or changed nothing.
 fn transactions(desk: &Desk, run: &RunId, token: u64) -> Result<Vec<u64>, Trouble> {
     let mut tokens = permission::begun(desk, run)?;
-    if let Some(last) = tokens.pop_if(|last| *last != token) {
-        let result = file(last, "result.json");
-        if desk.read::<Ended>(&result)?.is_none() && !guarded(desk, last)? {
-            abandoned(desk, run, last, desk.root.path(file(last, "progress.jsonl")).exists())?;
-        }
-        match desk.read::<Ended>(&result)? {
-            None => return Err(busy(format!("the transaction {last} of this run is still at work"))),
-            Some(Ended::Trouble(trouble)) if repeatable(&trouble) => {}
-            Some(Ended::Trouble(trouble)) if trouble.kind == TroubleKind::Interrupted => tokens.push(last),
-            Some(_) => return Err(failed(format!("the run {run} is over: transaction {last} was its last"))),
-        }
+    match newest(desk, run)? {
+        None => {}
+        Some(Ended::Trouble(trouble)) if repeatable(&trouble) => drop(tokens.pop()),
+        Some(Ended::Trouble(trouble)) if trouble.kind == TroubleKind::Interrupted => {}
+        Some(_) => return Err(failed(format!("the run {run} is over: it has had its transaction"))),
     }
-    tokens.retain(|earlier| *earlier != token);
     tokens.push(token);
     if tokens.len() > MOST {
-        return Err(failed(format!(
-            "{MOST} transactions of the run {run} were interrupted: look at the machine"
-        )));
+        let why = format!("{MOST} transactions of the run {run} were interrupted: look at the machine");
+        return Err(failed(why));
     }
     Ok(tokens)
 }

@@ -109,7 +109,7 @@ fn of_order(desk: &Desk, id: &OrderId) -> Result<Permission, Trouble> {
         Some((order, _)) if order.operation == Operation::Install && !order.dry_run => Ok(Permission {
             start_until: order.expires,
             reboot: order.reboot,
-            reboot_until: order.expires + REBOOT_AFTER,
+            reboot_until: order.expires.checked_add_signed(REBOOT_AFTER).unwrap_or(order.expires),
         }),
         _ => Err(failed(format!("the order {id} is for looking only: place another one to install"))),
     }
@@ -140,7 +140,7 @@ fn of_window(desk: &Desk, name: &str, task: &str, start: DateTime<Utc>) -> Resul
         Some((None, TaskAction::Install { reboot_option: RebootOption::NoReboot })) => RebootChoice::Never,
         Some((None, _)) => return Err(failed(format!("its task {task} installs nothing"))),
     };
-    // A splay only delays: it is the agent's to keep.
+    // A splay and `catch_up` only hold back: they are the agent's to keep.
     let under_way = start <= now && now - start < LONGEST;
     let mut firings = window.occurrences(start).take_while(|firing| firing.start <= start && under_way);
     match firings.find(|firing| firing.start == start) {

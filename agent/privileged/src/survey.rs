@@ -14,6 +14,7 @@ use patchflock_machine::system::{self, System};
 use patchflock_machine::{first_seen, host, record};
 use serde::Serialize;
 
+use crate::install::{self, Ended};
 use crate::plans::{self, Kept};
 use crate::policy::{self, Effective};
 use crate::serve::{Caller, calm};
@@ -106,13 +107,15 @@ pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<
     let _lock = transaction::machine(&desk.root)?;
     permission::to_survey(desk, &ask.basis, &ask.run, ask.dry_run)?;
     let ready = ready(desk, &ask.basis)?;
-    let begun = !permission::begun(desk, &ask.run)?.is_empty();
-    let attempted = ask.attempted && begun;
+    let newest = install::newest(desk, &ask.run)?;
+    let attempted = ask.attempted && newest.is_some();
     let mut repaired = None;
     if !ask.dry_run {
         quiet(desk, caller, &ready.config);
-        // Configuring what was left half-done disturbs the machine like any installation.
-        let may = begun || permission::may_start(desk, &ask.basis, &ask.run);
+        // Configuring what was left half-done disturbs the machine like any installation; what the run itself left is
+        // finished at any time.
+        let left = matches!(newest, Some(Ended::Trouble(_)));
+        let may = left || permission::may_start(desk, &ask.basis, &ask.run);
         repaired = repair(desk, &ready.system, may)?;
     }
     let mut refresh_failed = Vec::new();

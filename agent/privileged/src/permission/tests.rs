@@ -9,7 +9,8 @@ use patchflock_api::run::{HookPoint, HookRun, TroubleKind};
 use patchflock_machine::pm::fake::Fake;
 
 use super::*;
-use crate::bench::{Bench, NOW, baseline, basis, default, looked, run, window};
+use crate::bench::{Bench, baseline, basis, default, looked, run, window};
+use crate::install::Ended;
 
 type Asked = Result<Answer, Trouble>;
 
@@ -98,8 +99,13 @@ fn attack_a_scan_repairs_what_is_half_configured_whenever_the_agent_likes() {
         let Ok(Answer::Surveyed { survey, .. }) = bench.ask(looked(run, basis, false)) else { panic!() };
         assert_eq!(survey.repaired, None);
     }
-    bench.set_clock(NOW);
-    assert!(bench.survey().repaired.is_some(), "in the window it is");
+    // A run that is over is no reason either. One that was interrupted has left it, and finishes it at any time.
+    let ended = |ended: &Ended| bench.desk.write(&crate::install::file(1, "result.json"), ended).unwrap();
+    begin(&bench.desk, &run(), &[1]).unwrap();
+    ended(&Ended::Done(Answer::Done {}));
+    assert_eq!(bench.survey().repaired, None);
+    ended(&Ended::Trouble(crate::trouble::interrupted("a power cut")));
+    assert!(bench.survey().repaired.is_some());
 }
 
 #[test]
@@ -260,6 +266,13 @@ fn attack_a_run_that_failed_is_begun_again() {
 }
 
 #[test]
+fn in_its_window_a_run_finishes_what_others_left_half_done() {
+    let bench = Bench::new(Fake::new().installed("jq", "1").broken("jq"));
+    bench.apply(&default("all", 0)).unwrap();
+    assert_eq!(bench.survey().repaired.unwrap(), "configured jq");
+}
+
+#[test]
 fn what_changed_nothing_is_planned_anew_and_what_was_interrupted_four_times_is_not() {
     let mut bench = machine();
     bench.survey();
@@ -302,6 +315,11 @@ fn attack_a_new_token_while_the_first_transaction_is_at_work() {
     bench.scripted_install(|_| panic!("a second transaction"));
     let trouble = install(&bench, &run(), 2).unwrap_err();
     assert!(trouble.kind == TroubleKind::Busy && trouble.why.contains("still at work"), "{}", trouble.why);
+    // Nor do the hooks that come after it run beside it.
+    for point in [HookPoint::PostInstall, HookPoint::OnExit] {
+        assert_eq!(hook(&bench, &run(), point).unwrap_err().kind, TroubleKind::Busy);
+    }
+    assert!(!bench.path("/hooked").exists());
     drop(lock);
 }
 
