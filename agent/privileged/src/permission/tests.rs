@@ -1,6 +1,9 @@
 //! Attacks of an agent that wants to disturb the machine when nobody allowed it: what it may ask for, in the worst order
 //! and at the worst time. It can name firings and orders as it likes; it cannot write documents, orders or the clock.
 
+mod once;
+mod reboots;
+
 use std::os::unix::fs::PermissionsExt;
 
 use patchflock_api::order::Order;
@@ -237,90 +240,10 @@ fn attack_the_cutoff_passes_while_the_plan_is_checked() {
 }
 
 #[test]
-fn attack_a_second_transaction_in_one_firing_or_by_one_order() {
-    let bench = machine();
-    let (of_order, order) = placed(&bench, Order::default());
-    for (n, (run, basis)) in [(run(), basis()), (of_order, order)].into_iter().enumerate() {
-        let token = 10 * (n as u64 + 1);
-        bench.ask(looked(run.clone(), basis.clone(), false)).unwrap();
-        assert!(install(&bench, &run, token).is_ok());
-        assert!(install(&bench, &run, token).is_ok(), "the same one is only told of again");
-        bench.scripted_install(|_| panic!("a second transaction"));
-        bench.ask(looked(run.clone(), basis, false)).unwrap();
-        let why = install(&bench, &run, token + 1).unwrap_err().why;
-        assert!(why.contains("is over"), "{why}");
-        bench.scripted_install(|_| None);
-    }
-}
-
-#[test]
-fn attack_a_run_that_failed_is_begun_again() {
-    let bench = machine();
-    bench.survey();
-    let failed =
-        || patchflock_machine::pm::PmError::Failed { what: "apt-get".into(), tool_says: "no".into() };
-    bench.scripted_install(move |_| Some(Err(failed())));
-    assert_eq!(install(&bench, &run(), 1).unwrap_err().kind, TroubleKind::Failed);
-    bench.scripted_install(|_| panic!("a second transaction"));
-    assert!(install(&bench, &run(), 2).unwrap_err().why.contains("is over"));
-}
-
-#[test]
 fn in_its_window_a_run_finishes_what_others_left_half_done() {
     let bench = Bench::new(Fake::new().installed("jq", "1").broken("jq"));
     bench.apply(&default("all", 0)).unwrap();
     assert_eq!(bench.survey().repaired.unwrap(), "configured jq");
-}
-
-#[test]
-fn what_changed_nothing_is_planned_anew_and_what_was_interrupted_four_times_is_not() {
-    let mut bench = machine();
-    bench.survey();
-    // The package manager refuses the plan: nothing has changed, and a new token may try again.
-    let differs =
-        || patchflock_machine::pm::PmError::NotThePlan { difference: "libc6 would be removed".into() };
-    bench.scripted_install(move |_| Some(Err(differs())));
-    for token in 1..=6 {
-        assert_eq!(install(&bench, &run(), token).unwrap_err().kind, TroubleKind::PlanChanged);
-        bench.survey();
-    }
-    // Guards that begin and are gone.
-    let root = bench.desk.root.clone();
-    let start = std::mem::replace(
-        &mut bench.desk.start,
-        Box::new(move |_, token| {
-            let progress = root.path(crate::install::file(token, "progress.jsonl"));
-            std::fs::write(progress, "\"the transaction begins\"\n").unwrap();
-            Ok(())
-        }),
-    );
-    for token in 11..=14 {
-        assert_eq!(install(&bench, &run(), token).unwrap_err().kind, TroubleKind::Interrupted);
-        assert_eq!(install(&bench, &run(), token).unwrap_err().kind, TroubleKind::Interrupted, "told again");
-        bench.survey();
-    }
-    bench.desk.start = start;
-    let why = install(&bench, &run(), 15).unwrap_err().why;
-    assert!(why.contains("4 transactions of the run"), "{why}");
-    assert_eq!(bench.version("jq"), "1");
-}
-
-#[test]
-fn attack_a_new_token_while_the_first_transaction_is_at_work() {
-    let bench = machine();
-    bench.survey();
-    assert!(install(&bench, &run(), 1).is_ok());
-    std::fs::remove_file(bench.path(&crate::install::file(1, "result.json"))).unwrap();
-    let lock = patchflock_machine::lock::take_at(bench.path(&crate::install::file(1, "lock"))).unwrap();
-    bench.scripted_install(|_| panic!("a second transaction"));
-    let trouble = install(&bench, &run(), 2).unwrap_err();
-    assert!(trouble.kind == TroubleKind::Busy && trouble.why.contains("still at work"), "{}", trouble.why);
-    // Nor do the hooks that come after it run beside it.
-    for point in [HookPoint::PostInstall, HookPoint::OnExit] {
-        assert_eq!(hook(&bench, &run(), point).unwrap_err().kind, TroubleKind::Busy);
-    }
-    assert!(!bench.path("/hooked").exists());
-    drop(lock);
 }
 
 #[test]
@@ -362,88 +285,6 @@ fn attack_an_order_that_has_expired_or_was_never_placed() {
 }
 
 #[test]
-fn attack_a_reboot_that_the_task_or_the_order_leaves_out_or_that_nothing_asks_for() {
-    let bench = machine();
-    bench.apply(&window("", ", reboot_option: NoReboot")).unwrap();
-    bench.survey();
-    assert!(reboot(&bench, &run()).unwrap_err().why.contains("is not to reboot"));
-    assert!(hook(&bench, &run(), HookPoint::PreReboot).is_err());
-    let (never, basis) = placed(&bench, Order { reboot: RebootChoice::Never, ..Order::default() });
-    bench.ask(looked(never.clone(), basis, false)).unwrap();
-    assert!(reboot(&bench, &never).unwrap_err().why.contains("is not to reboot"));
-    undisturbed(&bench);
-    // Needed, or always: only then.
-    let (needed, basis) = placed(&bench, Order::default());
-    for (shows, ends) in [(Some(false), false), (None, false), (Some(true), true)] {
-        *bench.pm.reboot.lock().unwrap() = shows;
-        bench.ask(looked(needed.clone(), basis.clone(), false)).unwrap();
-        assert_eq!(reboot(&bench, &needed).is_ok(), ends, "{shows:?}");
-    }
-    *bench.pm.reboot.lock().unwrap() = Some(false);
-    let (always, basis) = placed(&bench, Order { reboot: RebootChoice::Always, ..Order::default() });
-    bench.ask(looked(always.clone(), basis, false)).unwrap();
-    assert!(reboot(&bench, &always).is_ok());
-}
-
-#[test]
-fn attack_a_reboot_after_the_end_of_the_window_or_a_day_after_the_order() {
-    let bench = machine();
-    let (of_order, order) = placed(&bench, Order::default());
-    bench.survey();
-    bench.ask(looked(of_order.clone(), order, false)).unwrap();
-    for (run, last, late) in [
-        (run(), "2026-11-24T15:59:59Z", "2026-11-24T16:00:00Z"),
-        (of_order, "2026-11-25T12:59:59Z", "2026-11-25T13:00:00Z"),
-    ] {
-        bench.set_clock(late);
-        assert!(reboot(&bench, &run).unwrap_err().why.contains("too late"));
-        assert!(hook(&bench, &run, HookPoint::PreReboot).is_err());
-        undisturbed_by_reboots(&bench);
-        bench.set_clock(last);
-        assert!(reboot(&bench, &run).is_ok());
-        std::fs::remove_dir_all(bench.path("/var/lib/patchflock/reboots")).unwrap();
-    }
-}
-
-fn undisturbed_by_reboots(bench: &Bench) {
-    assert!(!bench.path("/var/lib/patchflock/reboots").exists());
-}
-
-#[test]
-fn attack_tokens_that_leave_no_room_for_a_newer_one() {
-    let bench = machine();
-    bench.survey();
-    for token in [u64::MAX, TOKEN_MAX + 1] {
-        let why = install(&bench, &run(), token).unwrap_err().why;
-        assert!(why.contains("larger than any slot gives"), "{why}");
-    }
-    undisturbed(&bench);
-    // The largest blocks the agent's own later runs; whoever is told so is told what helps.
-    assert!(install(&bench, &run(), TOKEN_MAX).is_ok());
-    let (next, basis) = placed(&bench, Order::default());
-    bench.ask(looked(next.clone(), basis, false)).unwrap();
-    let why = install(&bench, &next, 1_800_000_000_000).unwrap_err().why;
-    assert!(why.contains("root removes /var/lib/patchflock/newest-token"), "{why}");
-    std::fs::remove_file(bench.path("/var/lib/patchflock/newest-token")).unwrap();
-    assert!(install(&bench, &next, 1_800_000_000_000).is_ok());
-}
-
-#[test]
-fn attack_names_of_runs_that_collide_with_files_of_others() {
-    let bench = machine();
-    *bench.pm.reboot.lock().unwrap() = Some(true);
-    bench.survey();
-    // Once these were the names of the marker of a reboot, of the failed units, and of a record.
-    for tail in ["-reboot", "-health", "-before-1", "-pre-install"] {
-        let other: RunId = format!("{}{tail}", run()).parse().unwrap();
-        bench.ask(looked(other.clone(), Basis::Look {}, false)).unwrap();
-        refused(&bench, &other, 1);
-    }
-    assert!(install(&bench, &run(), 1).is_ok());
-    assert_eq!(reboot(&bench, &run()), Ok(Answer::Done {}), "none of them counts as this run's");
-}
-
-#[test]
 fn what_the_agent_calls_its_node_is_bounded_and_never_more_than_a_name() {
     let bench = machine();
     bench.apply(&window("", "").replace("'*'", "n-1")).unwrap();
@@ -470,33 +311,4 @@ fn tags_choose_as_the_configuration_has_them_now() {
     assert!(install(&bench, &run(), 1).is_err());
     bench.file("/etc/patchflock/patchflock.toml", "[node.tags]\nRing = \"late\"\n", 0o644);
     assert!(install(&bench, &run(), 1).is_ok());
-}
-
-#[test]
-fn after_an_order_has_expired_its_run_is_still_proven_and_rebooted() {
-    let bench = machine();
-    bench.apply(&baseline("all", 0)).unwrap();
-    let (run, basis) = placed(&bench, Order::default());
-    bench.ask(looked(run.clone(), basis.clone(), false)).unwrap();
-    assert!(install(&bench, &run, 1).is_ok());
-    bench.set_clock("2026-11-24T13:30:00Z");
-    let proven = Request::Survey { run: run.clone(), refresh: false, dry_run: false, basis, attempted: true };
-    assert!(bench.ask(proven).is_ok());
-    assert!(hook(&bench, &run, HookPoint::PostInstall).is_ok());
-    assert!(reboot(&bench, &run).is_ok());
-    assert!(hook(&bench, &run, HookPoint::OnExit).is_ok());
-}
-
-#[test]
-fn where_the_baseline_is_gone_after_the_installation_the_reboot_is_still_due_and_nothing_more_is_installed() {
-    let bench = machine();
-    bench.survey();
-    assert!(install(&bench, &run(), 1).is_ok());
-    bench.ask(Request::Delete { kind: "PatchBaseline".into(), name: "all".into() }).unwrap();
-    let proven =
-        Request::Survey { run: run(), refresh: false, dry_run: false, basis: basis(), attempted: true };
-    assert!(bench.ask(proven).is_ok());
-    assert!(hook(&bench, &run(), HookPoint::PreReboot).is_ok());
-    assert!(reboot(&bench, &run()).is_ok());
-    assert!(install(&bench, &run(), 2).is_err());
 }
