@@ -17,7 +17,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use patchflock_api::config::Config;
 use patchflock_api::ids::RunId;
-use patchflock_api::run::RunEntry;
+use patchflock_api::run::{Operation, RunEntry};
 use patchflock_api::status::Started;
 use patchflock_machine::host::HostFacts;
 use patchflock_machine::root::Root;
@@ -36,6 +36,9 @@ use crate::{clock, policy};
 const QUEUE: usize = 64;
 /// The clock of the wall is looked at so often: it can jump, and a machine can sleep.
 const LOOK: Duration = Duration::from_secs(60);
+/// Why an installation without an order is not even tried: the privileged half would refuse it.
+const NO_ORDER: &str = "an installation needs an order: place one with patchflock-priv first and name it, as `patchflock \
+                        install` does; without one there are scans and dry runs";
 /// The newest survey, whole, as the privileged half left it.
 const SURVEY: &str = "/var/lib/patchflock/survey.json";
 /// Its records of transactions.
@@ -234,8 +237,18 @@ impl Daemon {
         let starts = matches!(what, ControlWhat::Start(_));
         let event = match what {
             ControlWhat::Start(start) => {
-                let seed = format!("{} {} {number}", self.store.node_id(), clock::now().timestamp_micros());
-                Event::Requested { request: number, run: RunId::of_request(&seed), start, by: by.to_string() }
+                let run = match &start.order {
+                    Some(order) => RunId::of_order(order),
+                    None if start.operation == Operation::Install && !start.dry_run => {
+                        answer.send(Err(ControlError::Invalid(NO_ORDER.into()))).ok();
+                        return;
+                    }
+                    None => {
+                        let now = clock::now().timestamp_micros();
+                        RunId::of_request(&format!("{} {now} {number}", self.store.node_id()))
+                    }
+                };
+                Event::Requested { request: number, run, start, by: by.to_string() }
             }
             ControlWhat::Cancel(run) => Event::CancelRequested { request: number, run, by: by.to_string() },
             ControlWhat::DocumentsChanged => {

@@ -18,6 +18,8 @@ use crate::{output, policy, runs};
 
 /// An order that is not begun by then is forgotten; a longer time is refused.
 const ORDER_HOURS: i64 = 24;
+/// Where two orders that say the same get their difference from.
+const NONCES: &str = "/proc/sys/kernel/random/uuid";
 
 /// `patchflock scan`.
 pub(crate) fn scan(args: &ScanArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
@@ -33,19 +35,26 @@ pub(crate) fn scan(args: &ScanArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
 
 /// `patchflock install`.
 pub(crate) fn install(args: &InstallArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    // Nobody would carry out an order that is placed while the agent is down.
+    client().status()?;
     let run = StartRun {
         operation: Operation::Install,
         reboot: args.reboot.into(),
         dry_run: args.dry_run,
-        order: placed(args, now)?,
+        order: Some(placed(args, now)?),
         expires: None,
     };
     started(&run, args.detach, &args.form, now)
 }
 
-/// Places the options with the privileged half; none, no order.
-fn placed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Option<OrderId>, Failure> {
+/// Places an order with the privileged half: without one nothing is installed outside of a window. It is good for one
+/// run.
+fn placed(args: &InstallArgs, now: DateTime<Utc>) -> Result<OrderId, Failure> {
     let order = Order {
+        operation: Operation::Install,
+        reboot: args.reboot.into(),
+        dry_run: args.dry_run,
+        nonce: nonce()?,
         install_override_list: text(args.install_override_list.as_deref(), |path, bytes| {
             policy::override_list_of(path, bytes).map(drop)
         })?,
@@ -54,13 +63,17 @@ fn placed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Option<OrderId>, Fai
         expires: now + TimeDelta::hours(ORDER_HOURS),
         reason: args.reason.clone(),
     };
-    if (Order { expires: order.expires, ..Order::default() }) == order {
-        return Ok(None);
-    }
-    match privileged::ask(&Request::Place { order }, output::talk)? {
-        Answer::Placed { order } => Ok(Some(order)),
+    match privileged::ask(&Request::Place { order }, |_| {})? {
+        Answer::Placed { order } => Ok(order),
         other => Err(Failure::Ours(anyhow::anyhow!("patchflock-priv answered something else: {other:?}"))),
     }
+}
+
+/// 122 random bits, as the kernel writes them.
+fn nonce() -> Result<String, Failure> {
+    let text = std::fs::read_to_string(NONCES)
+        .map_err(|e| Failure::Ours(anyhow::anyhow!("reading {NONCES}: {e}; is /proc mounted?")))?;
+    Ok(text.chars().filter(char::is_ascii_hexdigit).collect())
 }
 
 /// A file as text. It is read once, and checked here, where every problem can be shown at its place.

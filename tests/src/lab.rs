@@ -27,6 +27,7 @@ pub mod http;
 pub mod key;
 pub mod node;
 pub mod package;
+pub mod privileged;
 pub mod rocky;
 pub mod rpm;
 pub mod site;

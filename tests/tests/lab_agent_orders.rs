@@ -6,9 +6,12 @@
     reason = "a test ends at the first thing that fails, and so do its preparations"
 )]
 
+use patchflock_api::ids::{OrderId, RunId};
+use patchflock_api::order::Order;
 use patchflock_tests::lab::agent::Agent;
 use patchflock_tests::lab::deb::Deb;
 use patchflock_tests::lab::door;
+use patchflock_tests::lab::privileged::place;
 use patchflock_tests::lab::site::SECURITY;
 
 const DAY: i64 = 86_400;
@@ -102,32 +105,45 @@ fn another_baseline_may_be_used_for_one_run_alone() {
     assert_eq!(updated(&agent), "ab", "the next run judges by the one in force");
 }
 
+/// Asks the agent for an installation by this order, and gives what its history says of the run.
+fn installation(agent: &Agent, order: &OrderId) -> serde_json::Value {
+    let body = format!("{{\"operation\":\"install\",\"order\":\"{order}\"}}");
+    let answer = agent.ask("POST /v1/runs", &body).unwrap();
+    assert!(answer.contains("\"run\""), "{answer}");
+    let run = RunId::of_order(order);
+    let mut found = None;
+    door::wait("the run to end", std::time::Duration::from_secs(120), || {
+        let runs = agent.json("runs").unwrap_or_default();
+        found = runs.as_array().into_iter().flatten().find(|r| r["spec"]["id"] == run.as_str()).cloned();
+        found.is_some()
+    })
+    .unwrap();
+    found.unwrap()
+}
+
 #[test]
-fn an_order_that_has_expired_installs_nothing() {
+fn an_order_that_has_expired_or_is_for_a_dry_run_installs_nothing_and_without_one_nothing_is_tried() {
     let agent = three();
     agent.baseline("").unwrap();
     let (code, words) = said(&agent, "install --exclude c --dry-run");
     assert_eq!(code, 3, "a dry run leaves the machine not compliant: {words}");
-    // The order as it was placed, only that its time has passed.
-    agent
-        .machine
-        .ok("for f in /var/lib/patchflock/orders/*.json; do sed -i 's/\"expires\": *\"[^\"]*\"/\"expires\":\"2026-01-01T00:00:00Z\"/' $f; done")
+    let dry = agent.machine.ok("basename /var/lib/patchflock/orders/*.json .json").unwrap();
+    let again = agent
+        .ask("POST /v1/runs", &format!("{{\"operation\":\"install\",\"order\":\"{}\"}}", dry.trim()))
         .unwrap();
-    let order = agent.machine.ok("basename /var/lib/patchflock/orders/*.json .json").unwrap();
-    let body = format!("{{\"operation\":\"install\",\"order\":\"{}\"}}", order.trim());
-    let answer = agent.ask("POST /v1/runs", &body).unwrap();
-    assert!(answer.contains("\"run\""), "{answer}");
-    door::wait("the run to end", std::time::Duration::from_secs(120), || {
-        agent.json("runs").is_ok_and(|runs| {
-            runs.as_array().is_some_and(|r| {
-                r.iter().any(|run| {
-                    run["spec"]["dry_run"] == false && run["spec"]["trigger"]["trigger"] == "request"
-                })
-            })
-        })
-    })
-    .unwrap();
-    let entry = agent.json("runs").unwrap()[0].clone();
+    assert!(again.contains("never repeated"), "{again}");
+    let answer = agent.ask("POST /v1/runs", "{\"operation\":\"install\"}").unwrap();
+    assert!(answer.contains(" 400 ") && answer.contains("needs an order"), "{answer}");
+    let unused = place(&agent.machine, Order { dry_run: true, ..Order::default() }).unwrap();
+    let entry = installation(&agent, &unused);
+    assert_eq!(entry["ending"], "failed", "{entry}");
+    assert!(entry["reason"].as_str().unwrap().contains("for a dry run"), "{entry}");
+    // An order as it was placed, only that its time has passed.
+    let order = place(&agent.machine, Order::default()).unwrap();
+    let file = format!("/var/lib/patchflock/orders/{order}.json");
+    let past = "s/\"expires\": *\"[^\"]*\"/\"expires\":\"2026-01-01T00:00:00Z\"/";
+    agent.machine.ok(&format!("sed -i '{past}' {file}")).unwrap();
+    let entry = installation(&agent, &order);
     assert_eq!(entry["ending"], "failed", "{entry}");
     assert!(entry["reason"].as_str().unwrap().contains("expired"), "{entry}");
     assert_eq!(updated(&agent), "");

@@ -8,10 +8,12 @@
 
 use std::time::Duration;
 
+use patchflock_api::order::Order;
 use patchflock_tests::lab::agent::Agent;
 use patchflock_tests::lab::deb::Deb;
 use patchflock_tests::lab::door;
 use patchflock_tests::lab::package::Recipe;
+use patchflock_tests::lab::privileged::place;
 
 /// A script that holds the transaction until a file appears.
 const HOLD: &str = "while [ ! -e /root/go ]; do sleep 0.1; done";
@@ -99,7 +101,8 @@ fn a_lock_in_other_hands_is_waited_for_and_its_holder_named() {
 fn a_request_that_expires_while_it_waits_is_skipped_and_says_for_whom_it_waited() {
     let agent = locked();
     let soon = agent.machine.ok("date -u +%FT%TZ -d '+20 seconds'").unwrap();
-    let body = format!("{{\"operation\":\"install\",\"expires\":\"{}\"}}", soon.trim());
+    let order = place(&agent.machine, Order::default()).unwrap();
+    let body = format!("{{\"operation\":\"install\",\"order\":\"{order}\",\"expires\":\"{}\"}}", soon.trim());
     let said = agent.ask("POST /v1/runs", &body).unwrap();
     assert!(said.contains(" 20") && said.contains("\"run\""), "{said}");
     waits(&agent);
@@ -122,7 +125,8 @@ fn a_lock_that_is_taken_before_the_transaction_is_waited_for_and_past_the_time_n
                 while [ ! -e /run/held ]; do sleep 0.1; done\n";
     files.script("/etc/patchflock/hooks/pre-install.d/10-lock", hook).unwrap();
     let soon = agent.machine.ok("date -u +%FT%TZ -d '+25 seconds'").unwrap();
-    let body = format!("{{\"operation\":\"install\",\"expires\":\"{}\"}}", soon.trim());
+    let order = place(&agent.machine, Order::default()).unwrap();
+    let body = format!("{{\"operation\":\"install\",\"order\":\"{order}\",\"expires\":\"{}\"}}", soon.trim());
     agent.ask("POST /v1/runs", &body).unwrap();
     let why = waits(&agent);
     assert!(why.contains("perl (process "), "{why}");

@@ -87,7 +87,12 @@ impl RunId {
         Self(format!("w-{}", digest(&[fleet, window, &start, task])))
     }
 
-    /// The run of a request; `seed` is what makes it unique.
+    /// The one run of an order.
+    pub fn of_order(order: &OrderId) -> Self {
+        Self(format!("r-{}", digest(&["order", order.as_str()])))
+    }
+
+    /// The run of a request without an order, which only looks; `seed` is what makes it unique.
     pub fn of_request(seed: &str) -> Self {
         Self(format!("r-{}", digest(&[seed])))
     }
@@ -123,6 +128,14 @@ mod tests {
             assert!(bad.parse::<RunId>().is_err(), "{bad:?}");
         }
         assert!(serde_json::from_str::<RunId>("\"../../etc\"").is_err());
+    }
+
+    #[test]
+    fn an_order_has_one_run_and_no_request_can_be_named_like_it() {
+        let order = |text: &str| OrderId::of(text);
+        assert_eq!(RunId::of_order(&order("a")), RunId::of_order(&order("a")));
+        assert_ne!(RunId::of_order(&order("a")), RunId::of_order(&order("b")));
+        assert_ne!(RunId::of_order(&order("a")), RunId::of_request(order("a").as_str()));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What an administrator asks for beside the documents: options of one patch-now.
 //!
-//! An order may widen what is installed (a list, another baseline), so it goes from the administrator to the privileged
-//! half directly and is kept there; the agent only names it.
+//! An order lets a machine be disturbed outside of its windows, and may widen what is installed (a list, another
+//! baseline). So it goes from the administrator to the privileged half directly and is kept there; the agent only names
+//! it. It is good for one run, which is named after it ([`crate::ids::RunId::of_order`]).
 
 use chrono::{DateTime, Utc};
 use patchflock_baselines::approval::names;
@@ -12,10 +13,20 @@ use patchflock_baselines::os::OperatingSystem;
 use patchflock_machine::system::Wishes;
 use serde::{Deserialize, Serialize};
 
-/// Options of one patch-now or dry run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+use crate::run::{Operation, RebootChoice};
+
+/// One patch-now or dry run, with its options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
+    /// What it asks for; only [`Operation::Install`] needs an order today.
+    pub operation: Operation,
+    /// Whether its run reboots. This decides, not what the agent was told.
+    pub reboot: RebootChoice,
+    /// Its run only looks: nothing is ever installed, hooked or rebooted by it.
+    pub dry_run: bool,
+    /// Makes each placing an order of its own, although it says the same: 1 to 64 of 0-9 and a-f.
+    pub nonce: String,
     /// Source text of an install-override list (reference 2.8).
     #[serde(default)]
     pub install_override_list: Option<String>,
@@ -30,6 +41,23 @@ pub struct Order {
     /// Words of the administrator for the history.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+impl Default for Order {
+    /// An order without options that has expired long ago: what is not said is filled in from here.
+    fn default() -> Self {
+        Self {
+            operation: Operation::Install,
+            reboot: RebootChoice::default(),
+            dry_run: false,
+            nonce: "0".into(),
+            install_override_list: None,
+            baseline_override: None,
+            exclude: Vec::new(),
+            expires: DateTime::UNIX_EPOCH,
+            reason: None,
+        }
+    }
 }
 
 /// What an order means.

@@ -2,7 +2,8 @@
 //!
 //! Who may ask for what is decided by the peer credentials of the connection. *Administrators* (root, members of the
 //! group `patchflock`) change documents and place orders; the *agent* (the user `patchflock`; root, too) has runs
-//! carried out. The agent is not an administrator: it cannot say what is approved.
+//! carried out. The agent is not an administrator: it cannot say what is approved, nor when the machine is disturbed. It
+//! says what a run is based on, and whether that permits anything is read from documents and orders each time.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,10 @@ pub const SOCKET: &str = "/run/patchflock/priv.sock";
 
 /// Longest line in bytes, either way: documents are up to 1 MiB, and JSON escapes may double them.
 pub const LINE_CAP: u64 = 8 << 20;
+
+/// Largest token that is taken. A slot's tokens count on from the clock in milliseconds and stay far below: a larger one
+/// is a mistake, and would leave no room for a newer one.
+pub const TOKEN_MAX: u64 = 1 << 63;
 
 /// One request. A connection carries one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,8 +47,9 @@ pub enum Request {
         order: Order,
     },
     /// Agent: look at the machine and plan for a run. Repairs what an interrupted run left (not in a dry run), refreshes
-    /// the metadata if asked, scans, selects the baseline, evaluates, plans; keeps the plan under the run's id and the
-    /// whole survey for readers. May be repeated. Answer: [`Answer::Surveyed`].
+    /// the metadata if asked, scans, selects the baseline, evaluates, plans; keeps the plan with its basis under the run's
+    /// id and the whole survey for readers. May be repeated, and may come before a window opens. Answer:
+    /// [`Answer::Surveyed`].
     Survey {
         /// The run.
         run: RunId,
@@ -51,8 +57,8 @@ pub enum Request {
         refresh: bool,
         /// Change nothing at all: no repair, no plan kept for installing.
         dry_run: bool,
-        /// Options of the run.
-        order: Option<OrderId>,
+        /// What the run is based on.
+        basis: Basis,
         /// The run has installed already: what is approved and not there has failed (reference 5.1).
         attempted: bool,
     },
@@ -62,18 +68,17 @@ pub enum Request {
         run: RunId,
     },
     /// Agent: carry out the kept plan in a unit of its own, once per token, and wait for its end. Asking again with the
-    /// same token follows the transaction or repeats its result; a token older than the newest is refused.
+    /// same token follows the transaction or repeats its result; a token older than the newest is refused, and so is one
+    /// above [`TOKEN_MAX`]. It starts only while the kept basis permits it, and once in a run but for what was interrupted.
     /// Answer: [`Answer::Installed`]. Connection lost: nothing happens to the transaction.
     Install {
         /// The run.
         run: RunId,
         /// Token of the slot.
         token: u64,
-        /// From here on it is not started any more, only followed: the cutoff.
-        #[serde(default)]
-        not_after: Option<DateTime<Utc>>,
     },
-    /// Agent: run the hooks of a point, once per run: asking again repeats the answer. Answer: [`Answer::Hooked`].
+    /// Agent: run the hooks of a point, once per run: asking again repeats the answer. The kept basis must permit it, or
+    /// the run must have begun and this be its end. Answer: [`Answer::Hooked`].
     Hook {
         /// The run.
         run: RunId,
@@ -86,15 +91,44 @@ pub enum Request {
         /// The run.
         run: RunId,
     },
-    /// Agent: reboot, once per run. Answer: [`Answer::Done`] when the reboot is under way, [`Answer::Rebooted`] when it
-    /// has happened.
+    /// Agent: reboot, once per run, while the kept basis permits it. Answer: [`Answer::Done`] when the reboot is under
+    /// way, [`Answer::Rebooted`] when it has happened.
     Reboot {
         /// The run.
         run: RunId,
-        /// From here on it is not done any more: the end of the window.
-        #[serde(default)]
-        not_after: Option<DateTime<Utc>>,
     },
+}
+
+/// What a run is based on: where its permission to disturb the machine comes from, if it has one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "basis", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Basis {
+    /// Nothing: it looks at the machine and downloads, no more.
+    Look {},
+    /// A firing of a maintenance window. The run is named [`RunId::of_window`].
+    Window {
+        /// Name of the window.
+        window: String,
+        /// Name of its task.
+        task: String,
+        /// When the firing starts.
+        start: DateTime<Utc>,
+    },
+    /// An order of an administrator. The run is named [`RunId::of_order`].
+    Order {
+        /// The order.
+        order: OrderId,
+    },
+}
+
+impl Basis {
+    /// The order, where it is one.
+    pub fn order(&self) -> Option<&OrderId> {
+        match self {
+            Self::Order { order } => Some(order),
+            Self::Look {} | Self::Window { .. } => None,
+        }
+    }
 }
 
 /// One line from the privileged half.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
-use patchflock_api::privileged::{Answer, Reply, Request};
+use patchflock_api::privileged::{Answer, Basis, Reply, Request};
 use patchflock_api::run::{Survey, Trouble};
 use patchflock_baselines::os::OperatingSystem;
 use patchflock_baselines::plan::{Plan, Simulation, Target};
@@ -31,10 +31,19 @@ pub(crate) fn baseline(name: &str, days: u32) -> String {
     )
 }
 
-/// The same, and it is the one that nodes without another get.
+/// The same, and it is the one that nodes without another get; with the window that [`run`] follows from.
 pub(crate) fn default(name: &str, days: u32) -> String {
     let defaults = format!("---\nkind: DefaultBaselines\nname: defaults\nspec: {{baselines: [{name}]}}\n");
-    baseline(name, days) + &defaults
+    baseline(name, days) + &defaults + "---\n" + &window("", "")
+}
+
+/// A window that opens at [`NOW`], starts nothing from 15:00 on and ends at 16:00; more lines of it and of its task.
+pub(crate) fn window(more: &str, of_task: &str) -> String {
+    format!(
+        "kind: MaintenanceWindow\nname: bench\nspec:\n  schedule: at(2026-11-24T12:00:00)\n  duration: 4h\n  cutoff: 1h\n\
+         {more}  tasks:\n    - {{type: INSTALL, name: patch, targets: [{{key: InstanceIds, values: ['*']}}], \
+         max_concurrency: 1, max_errors: 0{of_task}}}\n"
+    )
 }
 
 /// What installing does instead of what the fake does.
@@ -46,11 +55,25 @@ pub(crate) struct Scripted {
     /// Date of the signed index.
     pub(crate) index: Mutex<Option<DateTime<Utc>>>,
     pub(crate) install: Mutex<Option<Box<Install>>>,
+    /// Whether the machine shows that it needs a reboot.
+    pub(crate) reboot: Mutex<Option<bool>>,
+    /// Done whenever it is asked what would change.
+    simulating: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 impl Scripted {
     pub(crate) fn new(fake: Fake) -> Arc<Self> {
-        Arc::new(Self { fake, index: Mutex::new(None), install: Mutex::new(None) })
+        Arc::new(Self {
+            fake,
+            index: Mutex::new(None),
+            install: Mutex::new(None),
+            reboot: Mutex::new(None),
+            simulating: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn on_simulate(&self, act: impl Fn() + Send + 'static) {
+        *self.simulating.lock().unwrap() = Some(Box::new(act));
     }
 }
 
@@ -68,9 +91,11 @@ impl PackageManager for Shared {
         let mut scan = self.0.fake.scan()?;
         let index = *self.0.index.lock().unwrap();
         scan.sources.iter_mut().for_each(|s| s.metadata_date = index);
+        scan.reboot.needed = *self.0.reboot.lock().unwrap();
         Ok(scan)
     }
     fn simulate(&self, targets: &[Target]) -> Result<Simulation, PmError> {
+        self.0.simulating.lock().unwrap().iter().for_each(|act| act());
         self.0.fake.simulate(targets)
     }
     fn fetch(&self, plan: &Plan, progress: OnProgress<'_>) -> Result<(), PmError> {
@@ -150,7 +175,7 @@ impl Bench {
         Self { dir, desk, pm, time, systemctl, asked }
     }
 
-    /// One package with one update, and a baseline that takes it.
+    /// One package with one update, a baseline that takes it, and a window that is open.
     pub(crate) fn ready() -> Self {
         let bench = Self::new(Fake::new().installed("jq", "1").offers("jq", "2", &[]));
         bench.apply(&default("all", 0)).unwrap();
@@ -213,22 +238,25 @@ impl Bench {
     }
 
     pub(crate) fn survey(&self) -> Survey {
-        let request =
-            Request::Survey { run: run(), refresh: true, dry_run: false, order: None, attempted: false };
-        match self.ask(request) {
+        match self.ask(looked(run(), basis(), false)) {
             Ok(Answer::Surveyed { survey, .. }) => *survey,
             other => panic!("{other:?}"),
         }
     }
 
     pub(crate) fn install(&self, token: u64) -> Result<Answer, Trouble> {
-        self.ask(Request::Install { run: run(), token, not_after: None })
+        self.ask(Request::Install { run: run(), token })
     }
 
     /// Version of an installed package.
     pub(crate) fn version(&self, name: &str) -> String {
         let scan = self.pm.fake.scan().unwrap();
         scan.installed.into_iter().find(|p| p.name == name).unwrap().version
+    }
+
+    /// The clock itself, for what moves it meanwhile.
+    pub(crate) fn clock(&self) -> Arc<Mutex<DateTime<Utc>>> {
+        Arc::clone(&self.time)
     }
 
     pub(crate) fn time(&self) -> DateTime<Utc> {
@@ -238,7 +266,17 @@ impl Bench {
 
 /// The run of these tests.
 pub(crate) fn run() -> RunId {
-    "r-test".parse().unwrap()
+    RunId::of_window("", "bench", NOW.parse().unwrap(), "patch")
+}
+
+/// What it is based on.
+pub(crate) fn basis() -> Basis {
+    Basis::Window { window: "bench".into(), task: "patch".into(), start: NOW.parse().unwrap() }
+}
+
+/// The survey of a run.
+pub(crate) fn looked(run: RunId, basis: Basis, dry_run: bool) -> Request {
+    Request::Survey { run, refresh: true, dry_run, basis, attempted: false }
 }
 
 /// Names of the items of a plan.

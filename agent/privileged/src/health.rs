@@ -18,7 +18,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
 
 fn path(run: &RunId) -> String {
-    format!("{}/plans/{run}-health.json", crate::STATE)
+    format!("{}/health/{run}.json", crate::STATE)
 }
 
 /// Notes the units that have failed before the run changes anything. Of several surveys of a run the first counts.

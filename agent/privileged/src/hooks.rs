@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::serve::{Caller, calm};
 use crate::trouble::{busy, failed};
-use crate::{Desk, plans};
+use crate::{Desk, install, permission, plans};
 
 /// Where hooks lie, in one directory for each point.
 const DIRECTORY: &str = "/etc/patchflock/hooks";
@@ -47,6 +47,25 @@ fn word(point: HookPoint) -> &'static str {
     }
 }
 
+/// No two runs and points share one: no word is the end of another after a dash.
+fn marker(run: &RunId, point: HookPoint) -> String {
+    format!("{}/hooks/{run}-{}.json", crate::STATE, word(point))
+}
+
+/// Whether the hooks of a point may run, and no transaction is at work. What has begun also ends, whatever the time and
+/// the documents say by then; `false`: nothing has begun, so that nothing has to end.
+fn permitted(desk: &Desk, run: &RunId, point: HookPoint) -> Result<bool, Trouble> {
+    let installed = install::newest(desk, run)?.is_some();
+    let ran = |point| desk.root.path(marker(run, point)).exists();
+    match point {
+        HookPoint::PreInstall => permission::to_start(desk, &plans::get(desk, run)?).map(|_| true),
+        HookPoint::PostInstall if installed => Ok(true),
+        HookPoint::PostInstall => Err(failed(format!("the run {run} has installed nothing"))),
+        HookPoint::PreReboot => permission::to_reboot(desk, &plans::get(desk, run)?).map(|()| true),
+        HookPoint::OnExit => Ok(installed || ran(HookPoint::PreInstall) || ran(HookPoint::PreReboot)),
+    }
+}
+
 /// Answers to `Hook`. Hooks run to their end also when the caller hangs up: he asks again, and gets the answer.
 pub(crate) fn run(
     desk: &Desk,
@@ -55,7 +74,10 @@ pub(crate) fn run(
     point: HookPoint,
 ) -> Result<Answer, Trouble> {
     let config = Config::load(&desk.root).map_err(|e| failed(e.to_string()))?;
-    let marker = format!("{}/hooks/{run}-{}.json", crate::STATE, word(point));
+    let marker = marker(run, point);
+    if desk.read::<Marker>(&marker)?.is_none() && !permitted(desk, run, point)? {
+        return Ok(Answer::Hooked { hooks: HookRun { point, hooks: Vec::new() } });
+    }
     let directory = desk.root.path(format!("{}/hooks", crate::STATE));
     std::fs::create_dir_all(&directory)
         .map_err(|e| failed(format!("making {}: {e}", directory.display())))?;

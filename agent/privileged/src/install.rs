@@ -1,14 +1,14 @@
 //! Downloading what a plan needs, and having it carried out by a guard that outlives us.
 //!
-//! A token is good for one transaction. Whether one has begun, runs or is over is read from its directory: an order
-//! before it, a lock that the guard holds for its life, a result at its end.
+//! A token is good for one transaction, and a run for one that comes to its end. Whether one has begun, runs or is over is
+//! read from its directory: an order before it, a lock that the guard holds for its life, a result at its end.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
-use patchflock_api::privileged::Answer;
+use patchflock_api::privileged::{Answer, TOKEN_MAX};
 use patchflock_api::run::{Choice, Trouble, TroubleKind};
 use patchflock_machine::record::{self, Phase};
 use patchflock_machine::{host, lock};
@@ -17,11 +17,15 @@ use serde::{Deserialize, Serialize};
 use crate::Desk;
 use crate::plans::{self, Kept};
 use crate::serve::{Caller, calm, pause};
-use crate::trouble::{failed, interrupted, of_lock, of_pm, plan_changed, unavailable, words};
-use crate::{survey, transaction};
+use crate::trouble::{busy, failed, interrupted, of_lock, of_pm, plan_changed, unavailable, words};
+use crate::{permission, survey, transaction};
 
-/// The newest token that was ever used.
+/// The newest token that was ever used. Whoever asks with a large one blocks all smaller ones, so a hostile agent can stop
+/// the patching of its own machine; it could always, by asking for nothing.
 const NEWEST: &str = "/var/lib/patchflock/newest-token";
+/// Transactions of one run that may have changed something: one, and what was planned anew after an interruption. Power
+/// that fails each time must not make a machine begin for ever.
+const MOST: usize = 4;
 /// Between two looks at a running transaction.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -68,27 +72,68 @@ pub(crate) fn install(
     caller: &mut Caller<'_>,
     run: &RunId,
     token: u64,
-    not_after: Option<DateTime<Utc>>,
 ) -> Result<Answer, Trouble> {
-    let newest: u64 = desk.read(NEWEST)?.unwrap_or(0);
-    if token < newest {
-        return Err(failed(format!(
-            "token {token} is older than {newest}, which was used already: ask for a new slot"
-        )));
-    }
-    if !begun(desk, run, token)? {
-        begin(desk, caller, run, (token, newest), not_after)?;
+    in_order(desk, token)?;
+    if !ordered(desk, run, token)? {
+        begin(desk, caller, run, token)?;
     }
     follow(desk, caller, run, token)
 }
 
+/// The newest token there was; `token` is not older.
+fn in_order(desk: &Desk, token: u64) -> Result<u64, Trouble> {
+    if token > TOKEN_MAX {
+        return Err(failed(format!("token {token} is larger than any slot gives, {TOKEN_MAX}")));
+    }
+    let newest = desk.read(NEWEST)?.unwrap_or(0);
+    if token >= newest {
+        return Ok(newest);
+    }
+    Err(failed(format!(
+        "token {token} is older than {newest}, which was used already: ask for a new slot; where {newest} was a mistake, \
+         root removes {NEWEST}"
+    )))
+}
+
 /// Whether the transaction of this token was ordered, and not merely refused before anything changed.
-fn begun(desk: &Desk, run: &RunId, token: u64) -> Result<bool, Trouble> {
-    let Some(order) = desk.read::<Order>(&file(token, "order.json"))? else { return Ok(false) };
-    if order.kept.run != *run {
-        return Err(failed(format!("token {token} belongs to the run {}, not to {run}", order.kept.run)));
+fn ordered(desk: &Desk, run: &RunId, token: u64) -> Result<bool, Trouble> {
+    // Another version may have written it: of that no more has to be understood than whose it is.
+    let order: Option<serde_json::Value> = desk.read(&file(token, "order.json"))?;
+    let Some(order) = order else { return Ok(false) };
+    let its = order.pointer("/kept/run").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if its != run.as_str() {
+        return Err(failed(format!("token {token} belongs to the run {its}, not to {run}")));
     }
     Ok(!matches!(desk.read(&file(token, "result.json"))?, Some(Ended::Trouble(t)) if repeatable(&t)))
+}
+
+/// How the newest transaction of a run ended; `None`: it has begun none. One at work is waited for.
+pub(crate) fn newest(desk: &Desk, run: &RunId) -> Result<Option<Ended>, Trouble> {
+    let Some(token) = permission::begun(desk, run)?.pop() else { return Ok(None) };
+    let result = file(token, "result.json");
+    if desk.read::<Ended>(&result)?.is_none() && !guarded(desk, token)? {
+        abandoned(desk, run, token, desk.root.path(file(token, "progress.jsonl")).exists())?;
+    }
+    let ended = desk.read(&result)?;
+    ended.ok_or_else(|| busy(format!("the transaction {token} of the run {run} is still at work"))).map(Some)
+}
+
+/// The run's transactions with this one at the end, if it may have another one (invariant I8): all before it were
+/// interrupted, or changed nothing.
+fn transactions(desk: &Desk, run: &RunId, token: u64) -> Result<Vec<u64>, Trouble> {
+    let mut tokens = permission::begun(desk, run)?;
+    match newest(desk, run)? {
+        None => {}
+        Some(Ended::Trouble(trouble)) if repeatable(&trouble) => drop(tokens.pop()),
+        Some(Ended::Trouble(trouble)) if trouble.kind == TroubleKind::Interrupted => {}
+        Some(_) => return Err(failed(format!("the run {run} is over: it has had its transaction"))),
+    }
+    tokens.push(token);
+    if tokens.len() > MOST {
+        let why = format!("{MOST} transactions of the run {run} were interrupted: look at the machine");
+        return Err(failed(why));
+    }
+    Ok(tokens)
 }
 
 /// Nothing was changed, so the token is still good.
@@ -96,29 +141,19 @@ fn repeatable(trouble: &Trouble) -> bool {
     matches!(trouble.kind, TroubleKind::Busy | TroubleKind::Unavailable | TroubleKind::PlanChanged)
 }
 
-/// Checks that the plan still follows from the policy, and starts the guard.
-fn begin(
-    desk: &Desk,
-    caller: &mut Caller<'_>,
-    run: &RunId,
-    (token, newest): (u64, u64),
-    not_after: Option<DateTime<Utc>>,
-) -> Result<(), Trouble> {
+/// Checks that the run may and that the plan still follows from the policy, and starts the guard.
+fn begin(desk: &Desk, caller: &mut Caller<'_>, run: &RunId, token: u64) -> Result<(), Trouble> {
     let machine = transaction::machine(&desk.root)?;
-    if begun(desk, run, token)? {
+    // Another request may have begun, or used a newer token, while this one waited for the machine.
+    let newest = in_order(desk, token)?;
+    if ordered(desk, run, token)? {
         return Ok(());
     }
-    // Another request may have used a newer one while this one waited for the machine.
-    let newest = newest.max(desk.read(NEWEST)?.unwrap_or(0));
-    if token < newest {
-        return Err(failed(format!(
-            "token {token} is older than {newest}, which was used meanwhile: ask for a new slot"
-        )));
-    }
-    desk.in_time(not_after)?;
     let mut kept = plans::get(desk, run)?;
+    permission::to_start(desk, &kept)?;
+    let tokens = transactions(desk, run, token)?;
     caller.say("checking the plan");
-    let ready = survey::ready(desk, kept.order.as_ref())?;
+    let ready = survey::ready(desk, &kept.basis)?;
     let (Some(baseline), choice @ Choice::Selected { .. }) =
         (ready.effective.baseline.clone(), &ready.effective.choice)
     else {
@@ -140,7 +175,9 @@ fn begin(
     kept.baseline = baseline;
     kept.plan = seen.plan;
     kept.before = seen.compliance.unwrap_or(kept.before);
-    let by = crate::orders::get(desk, kept.order.as_ref())?.map_or_else(|| caller.by.clone(), |(_, by)| by);
+    // Looking may have taken long.
+    let until = permission::to_start(desk, &kept)?;
+    let by = crate::orders::get(desk, kept.basis.order())?.map_or_else(|| caller.by.clone(), |(_, by)| by);
 
     let _calm = calm();
     if token > newest {
@@ -151,7 +188,8 @@ fn begin(
         let old = file(token, name);
         host::records::remove(&desk.root, &old).map_err(|e| failed(format!("removing {old}: {e}")))?;
     }
-    desk.write(&file(token, "order.json"), &Order { token, kept, started_by: by, not_after })?;
+    desk.write(&file(token, "order.json"), &Order { token, kept, started_by: by, not_after: Some(until) })?;
+    permission::begin(desk, run, &tokens)?;
     // The guard takes it next.
     drop(machine);
     caller.say("starting the transaction");

@@ -10,6 +10,7 @@ mod health;
 mod hooks;
 mod install;
 mod orders;
+mod permission;
 mod plans;
 mod policy;
 mod reboot;
@@ -142,15 +143,15 @@ pub(crate) fn carry_out(desk: &Desk, caller: &mut Caller<'_>, request: Request) 
         Request::Apply { text, dry_run } => documents::apply(desk, &caller.by, &text, dry_run),
         Request::Delete { kind, name } => documents::delete(desk, &caller.by, &kind, &name),
         Request::Place { order } => orders::place(desk, &caller.by, order),
-        Request::Survey { run, refresh, dry_run, order, attempted } => {
-            let ask = survey::Ask { run, refresh, dry_run, order, attempted };
+        Request::Survey { run, refresh, dry_run, basis, attempted } => {
+            let ask = survey::Ask { run, refresh, dry_run, basis, attempted };
             survey::survey(desk, caller, &ask)
         }
         Request::Fetch { run } => install::fetch(desk, caller, &run),
-        Request::Install { run, token, not_after } => install::install(desk, caller, &run, token, not_after),
+        Request::Install { run, token } => install::install(desk, caller, &run, token),
         Request::Hook { run, point } => hooks::run(desk, caller, &run, point),
         Request::Health { run } => health::look(desk, caller, &run),
-        Request::Reboot { run, not_after } => reboot::reboot(desk, caller, &run, not_after),
+        Request::Reboot { run } => reboot::reboot(desk, caller, &run),
     }
 }
 

@@ -1,10 +1,10 @@
-//! Orders: the options of a patch-now, checked when they are placed and judged again when they are used.
+//! Orders: a patch-now with its options, checked when it is placed and judged again when it is used.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::ids::OrderId;
 use patchflock_api::order::{Meaning, Order};
 use patchflock_api::privileged::Answer;
-use patchflock_api::run::Trouble;
+use patchflock_api::run::{Operation, Trouble};
 use serde::{Deserialize, Serialize};
 
 use crate::Desk;
@@ -14,6 +14,8 @@ use crate::trouble::failed;
 const MAX_EXCLUDES: usize = 100;
 /// Characters of one of them.
 const MAX_NAME: usize = 256;
+/// Digits of a nonce.
+const MAX_NONCE: usize = 64;
 /// Characters of a reason.
 const MAX_REASON: usize = 1024;
 
@@ -42,6 +44,13 @@ pub(crate) fn place(desk: &Desk, by: &str, order: Order) -> Result<Answer, Troub
     if order.exclude.len() > MAX_EXCLUDES || !order.exclude.iter().all(|name| bounded(name, MAX_NAME)) {
         return Err(failed(format!("exclude takes {MAX_EXCLUDES} names of 1 to {MAX_NAME} characters")));
     }
+    if order.operation != Operation::Install {
+        return Err(failed("only an installation needs an order: a scan can be asked for without one"));
+    }
+    let digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    if !bounded(&order.nonce, MAX_NONCE) || !order.nonce.chars().all(digit) {
+        return Err(failed(format!("a nonce has 1 to {MAX_NONCE} of 0-9 and a-f")));
+    }
     if !order.reason.as_ref().is_none_or(|reason| bounded(reason, MAX_REASON)) {
         return Err(failed(format!("a reason has 1 to {MAX_REASON} characters")));
     }
@@ -51,16 +60,16 @@ pub(crate) fn place(desk: &Desk, by: &str, order: Order) -> Result<Answer, Troub
     Ok(Answer::Placed { order: id })
 }
 
-/// An order that is used now, with who placed it.
+/// An order, with who placed it. Whether it is still good is another question.
 pub(crate) fn get(desk: &Desk, id: Option<&OrderId>) -> Result<Option<(Order, String)>, Trouble> {
     let Some(id) = id else { return Ok(None) };
     let placed: Placed =
         desk.read(&path(id))?.ok_or_else(|| failed(format!("there is no order {id}: place it again")))?;
-    alive(&placed.order, desk.now())?;
     Ok(Some((placed.order, placed.by)))
 }
 
-fn alive(order: &Order, now: DateTime<Utc>) -> Result<(), Trouble> {
+/// Nothing begins by an order that has expired.
+pub(crate) fn alive(order: &Order, now: DateTime<Utc>) -> Result<(), Trouble> {
     if order.expires > now {
         return Ok(());
     }

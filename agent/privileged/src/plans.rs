@@ -1,6 +1,7 @@
 //! The plan of a run, kept with everything that it follows from.
 
-use patchflock_api::ids::{OrderId, RunId};
+use patchflock_api::ids::RunId;
+use patchflock_api::privileged::Basis;
 use patchflock_api::run::{Choice, Trouble};
 use patchflock_baselines::baseline::Baseline;
 use patchflock_baselines::compliance::NodeCompliance;
@@ -14,19 +15,25 @@ use crate::trouble::failed;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
-    /// Version of this format: 1.
+    /// Version of this format.
     pub(crate) format: u32,
     pub(crate) run: RunId,
     pub(crate) choice: Choice,
     /// The whole baseline, so that the record explains itself for ever.
     pub(crate) baseline: Baseline,
-    pub(crate) order: Option<OrderId>,
+    /// Where the permission to carry it out comes from.
+    pub(crate) basis: Basis,
     pub(crate) plan: Plan,
+    /// Whether the machine shows that it needs a reboot, or cannot tell and something installed waits for one.
+    pub(crate) reboot_needed: bool,
     /// Compliance when the plan was made.
     pub(crate) before: NodeCompliance,
     /// What the survey repaired.
     pub(crate) repaired: Option<String>,
 }
+
+/// Version of the format of [`Kept`].
+pub(crate) const FORMAT: u32 = 2;
 
 /// Where the plan of a run lies.
 pub(crate) fn path(run: &RunId) -> String {
@@ -36,7 +43,7 @@ pub(crate) fn path(run: &RunId) -> String {
 /// The plan of a run.
 pub(crate) fn get(desk: &Desk, run: &RunId) -> Result<Kept, Trouble> {
     let kept: Option<Kept> = desk.read(&path(run))?;
-    kept.filter(|k| k.format == 1 && k.run == *run)
+    kept.filter(|k| k.format == FORMAT && k.run == *run)
         .ok_or_else(|| failed(format!("no plan is kept for run {run}: survey the machine first")))
 }
 

@@ -1,48 +1,41 @@
-//! The reboot of a run: once.
+//! The reboot of a run: once, and only where it is permitted.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::privileged::Answer;
 use patchflock_api::run::Trouble;
 use serde::{Deserialize, Serialize};
 
-use crate::Desk;
 use crate::serve::{Caller, calm};
-use crate::trouble::failed;
+use crate::trouble::{failed, of_lock};
+use crate::{Desk, permission, plans};
 
 /// systemd only takes the order within it.
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// Written before the machine is told to reboot.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Marker {
     boot_id: Option<String>,
 }
 
 /// Answers to `Reboot`. Within the boot that the marker names the order is given again, which changes nothing while the
 /// machine goes down; in any other one the reboot has happened.
-pub(crate) fn reboot(
-    desk: &Desk,
-    caller: &mut Caller<'_>,
-    run: &RunId,
-    not_after: Option<DateTime<Utc>>,
-) -> Result<Answer, Trouble> {
-    let path = format!("{}/plans/{run}-reboot.json", crate::STATE);
+pub(crate) fn reboot(desk: &Desk, caller: &mut Caller<'_>, run: &RunId) -> Result<Answer, Trouble> {
+    let path = format!("{}/reboots/{run}.json", crate::STATE);
     let boot_id = desk.boot_id();
-    match desk.read::<Marker>(&path)? {
-        Some(marker) if marker.boot_id != boot_id || boot_id.is_none() => {
-            return Ok(Answer::Rebooted { boot_id });
-        }
-        Some(_) => desk.in_time(not_after)?,
-        None => {
-            desk.in_time(not_after)?;
-            desk.write(&path, &Marker { boot_id })?;
-        }
+    let told = desk.read::<Marker>(&path)?;
+    if told.as_ref().is_some_and(|marker| marker.boot_id != boot_id || boot_id.is_none()) {
+        return Ok(Answer::Rebooted { boot_id });
     }
+    permission::to_reboot(desk, &plans::get(desk, run)?)?;
     // A package transaction is never cut off by us.
-    let _lock = patchflock_machine::lock::take(&desk.root).map_err(crate::trouble::of_lock)?;
+    let _lock = patchflock_machine::lock::take(&desk.root).map_err(of_lock)?;
+    if told.is_none() {
+        desk.write(&path, &Marker { boot_id })?;
+    }
     caller.say("rebooting");
     let _calm = calm();
     match (desk.systemctl)(&["reboot"], ANSWER) {

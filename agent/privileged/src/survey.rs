@@ -1,9 +1,9 @@
 //! Looking at the machine, and planning for a run.
 
 use patchflock_api::config::{Config, ForeignUpdaters};
-use patchflock_api::ids::{OrderId, RunId};
+use patchflock_api::ids::RunId;
 use patchflock_api::order::Meaning;
-use patchflock_api::privileged::Answer;
+use patchflock_api::privileged::{Answer, Basis};
 use patchflock_api::run::{Choice, ComplianceSummary, Survey, Trouble};
 use patchflock_baselines::approval::Evaluation;
 use patchflock_baselines::compliance::NodeCompliance;
@@ -14,12 +14,12 @@ use patchflock_machine::system::{self, System};
 use patchflock_machine::{first_seen, host, record};
 use serde::Serialize;
 
-use crate::orders;
+use crate::install::{self, Ended};
 use crate::plans::{self, Kept};
 use crate::policy::{self, Effective};
 use crate::serve::{Caller, calm};
 use crate::trouble::{failed, of_pm, words};
-use crate::{Desk, Say, health, transaction};
+use crate::{Desk, Say, health, orders, permission, transaction};
 
 /// The newest survey, for readers.
 pub(crate) const SURVEY: &str = "/var/lib/patchflock/survey.json";
@@ -30,7 +30,7 @@ pub(crate) struct Ask {
     pub(crate) run: RunId,
     pub(crate) refresh: bool,
     pub(crate) dry_run: bool,
-    pub(crate) order: Option<OrderId>,
+    pub(crate) basis: Basis,
     pub(crate) attempted: bool,
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Ready {
 }
 
 /// Reads everything that decides.
-pub(crate) fn ready(desk: &Desk, order: Option<&OrderId>) -> Result<Ready, Trouble> {
+pub(crate) fn ready(desk: &Desk, basis: &Basis) -> Result<Ready, Trouble> {
     let config = Config::load(&desk.root).map_err(|e| failed(e.to_string()))?;
-    let order = orders::get(desk, order)?.map(|(order, _)| orders::read(&order)).transpose()?;
+    let order = orders::get(desk, basis.order())?.map(|(order, _)| orders::read(&order)).transpose()?;
     let system = desk.open()?;
     let effective = policy::choose(desk, &config, system.facts.operating_system, order.as_ref())?;
     let system = match &effective.baseline {
@@ -101,23 +101,32 @@ pub(crate) fn look(
 /// Answers to `Survey`.
 pub(crate) fn survey(desk: &Desk, caller: &mut Caller<'_>, ask: &Ask) -> Result<Answer, Trouble> {
     let _lock = transaction::machine(&desk.root)?;
-    let ready = ready(desk, ask.order.as_ref())?;
-    let repaired = if ask.dry_run {
-        None
-    } else {
+    permission::to_survey(desk, &ask.basis, &ask.run, ask.dry_run)?;
+    let ready = ready(desk, &ask.basis)?;
+    let newest = install::newest(desk, &ask.run)?;
+    let attempted = ask.attempted && newest.is_some();
+    let mut repaired = None;
+    if !ask.dry_run {
         quiet(desk, caller, &ready.config);
-        repair(desk, &ready.system)?
-    };
+        // Configuring what was left half-done disturbs the machine like any installation; what the run itself left is
+        // finished at any time.
+        let left = matches!(newest, Some(Ended::Trouble(_)));
+        let may = left || permission::may_start(desk, &ask.basis, &ask.run);
+        repaired = repair(desk, &ready.system, may)?;
+    }
     let mut refresh_failed = Vec::new();
     if ask.refresh {
         caller.say("refreshing repository metadata");
         let report = ready.system.pm.refresh(&mut |p| caller.say(&words(p))).map_err(of_pm)?;
         refresh_failed = report.failed;
     }
-    let seen = look(desk, &ready, ask.attempted, !ask.dry_run, &mut |what| caller.say(what))?;
+    let seen = look(desk, &ready, attempted, !ask.dry_run, &mut |what| caller.say(what))?;
     if !ask.dry_run {
         let _calm = calm();
         keep(desk, ask, &ready, &seen, repaired.clone())?;
+        if attempted {
+            complete(desk, &ask.run, &seen)?;
+        }
     }
     let Seen { inventory, compliance, plan, without_match, .. } = seen;
     let updaters = inventory.foreign_updaters.into_iter().filter(|u| u.active);
@@ -156,10 +165,10 @@ fn quiet(desk: &Desk, caller: &mut Caller<'_>, config: &Config) {
     }
 }
 
-/// Finishes what an interrupted run, ours or another tool's, left half-done.
-fn repair(desk: &Desk, system: &System) -> Result<Option<String>, Trouble> {
+/// Finishes what an interrupted run, ours or another tool's, left half-done, where the run may.
+fn repair(desk: &Desk, system: &System, may: bool) -> Result<Option<String>, Trouble> {
     let _calm = calm();
-    let repaired = system.pm.repair().map_err(of_pm)?;
+    let repaired = if may { system.pm.repair().map_err(of_pm)? } else { None };
     let marked = record::mark_interrupted(&desk.root).map_err(|e| failed(format!("{e:#}")))?;
     marked.iter().for_each(|id| crate::serve::journal(&format!("the run {id} was interrupted")));
     Ok(repaired)
@@ -177,27 +186,31 @@ fn keep(desk: &Desk, ask: &Ask, ready: &Ready, seen: &Seen, repaired: Option<Str
     }
     crate::sweep::sweep(desk);
     let path = plans::path(&ask.run);
+    let pending = seen.compliance.as_ref().is_some_and(|c| c.counts.installed_pending_reboot > 0);
+    let reboot_needed = seen.inventory.reboot.needed.unwrap_or(pending);
     match (&ready.effective.baseline, &seen.compliance) {
         (Some(baseline), Some(before)) => {
             let kept = Kept {
-                format: 1,
+                format: plans::FORMAT,
                 run: ask.run.clone(),
                 choice: ready.effective.choice.clone(),
                 baseline: baseline.clone(),
-                order: ask.order.clone(),
+                basis: ask.basis.clone(),
                 plan: seen.plan.clone(),
+                reboot_needed,
                 before: before.clone(),
                 repaired,
             };
             desk.write(&path, &kept)?;
         }
-        // An earlier plan of this run followed from what is no longer so.
-        _ => host::records::remove(&desk.root, &path).map_err(|e| failed(format!("removing {path}: {e}")))?,
+        // An earlier plan of this run followed from what is no longer so. What it did may still want its reboot.
+        _ => match plans::get(desk, &ask.run) {
+            Ok(old) => desk.write(&path, &Kept { plan: Plan::default(), reboot_needed, ..old })?,
+            Err(_) => host::records::remove(&desk.root, &path)
+                .map_err(|e| failed(format!("removing {path}: {e}")))?,
+        },
     }
     health::remember(desk, &ask.run)?;
-    if ask.attempted {
-        complete(desk, &ask.run, seen)?;
-    }
     desk.write(
         SURVEY,
         &Newest {

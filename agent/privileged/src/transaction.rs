@@ -196,7 +196,7 @@ fn list(
     desk: &Desk,
     order: &Order,
 ) -> Result<Option<patchflock_baselines::document::override_list::InstallOverrideList>, Trouble> {
-    match crate::orders::get(desk, order.kept.order.as_ref()) {
+    match crate::orders::get(desk, order.kept.basis.order()) {
         Ok(Some((found, _))) => Ok(crate::orders::read(&found)?.wishes.list),
         Ok(None) | Err(_) => Ok(None),
     }

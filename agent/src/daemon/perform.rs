@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use patchflock_api::privileged::{Answer as Said, Request};
-use patchflock_api::run::{RunSpec, Trouble, TroubleKind};
+use patchflock_api::privileged::{Answer as Said, Basis, Request};
+use patchflock_api::run::{RunSpec, Trigger, Trouble, TroubleKind};
 
 use super::{Daemon, Input};
 use crate::clock;
@@ -95,16 +95,28 @@ impl Daemon {
     }
 }
 
+/// Where the permission of a run comes from, if it has any.
+fn basis(spec: &RunSpec) -> Basis {
+    match (&spec.trigger, &spec.order) {
+        (Trigger::Window { window, task, start, .. }, _) => {
+            Basis::Window { window: window.clone(), task: task.clone(), start: *start }
+        }
+        (_, Some(order)) => Basis::Order { order: order.clone() },
+        (_, None) => Basis::Look {},
+    }
+}
+
 fn request(spec: &RunSpec, act: Act) -> Request {
     let run = spec.id.clone();
     match act {
         Act::Survey { refresh, attempted } => {
-            Request::Survey { run, refresh, dry_run: spec.dry_run, order: spec.order.clone(), attempted }
+            Request::Survey { run, refresh, dry_run: spec.dry_run, basis: basis(spec), attempted }
         }
         Act::Fetch | Act::AcquireSlot => Request::Fetch { run },
         Act::Hook(point) => Request::Hook { run, point },
-        Act::Install { token, not_after } => Request::Install { run, token, not_after },
-        Act::Reboot { not_after } => Request::Reboot { run, not_after },
+        // Until when is for the privileged half to know; the decider keeps to the same limits.
+        Act::Install { token, .. } => Request::Install { run, token },
+        Act::Reboot { .. } => Request::Reboot { run },
         Act::Health => Request::Health { run },
     }
 }

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
-use patchflock_api::privileged::{Answer, Request};
-use patchflock_api::run::{
-    Ending, Health, HookRun, Installed, Operation, RebootChoice, Trouble, TroubleKind,
-};
+use patchflock_api::ids::OrderId;
+use patchflock_api::privileged::{Answer, Basis, Request};
+use patchflock_api::run::{Ending, Health, HookRun, Installed, RebootChoice, Trouble, TroubleKind};
 use patchflock_api::status::StartRun;
 use patchflock_baselines::os::OperatingSystem;
 
@@ -96,6 +95,12 @@ fn start(dir: &std::path::Path, script: &Arc<Script>) -> Running {
     Running { requests, seen: snapshot, stop, task }
 }
 
+/// An installation.
+fn asked(order: Option<&str>, dry_run: bool) -> StartRun {
+    let order = order.map(|order| order.parse().unwrap());
+    StartRun { operation: Operation::Install, reboot: RebootChoice::Never, dry_run, order, expires: None }
+}
+
 impl Running {
     async fn ask(&self, what: ControlWhat) -> Result<ControlAnswer, ControlError> {
         let (answer, answered) = oneshot::channel();
@@ -105,14 +110,7 @@ impl Running {
     }
 
     async fn install(&self) -> RunId {
-        let start = StartRun {
-            operation: Operation::Install,
-            reboot: RebootChoice::Never,
-            dry_run: false,
-            order: None,
-            expires: None,
-        };
-        match self.ask(ControlWhat::Start(start)).await {
+        match self.ask(ControlWhat::Start(asked(Some("o-1"), false))).await {
             Ok(ControlAnswer::Started(started)) => started.run,
             other => panic!("{other:?}"),
         }
@@ -145,6 +143,41 @@ async fn a_run_goes_through_and_is_in_the_history() {
     let seen = again.until(|_| true).await;
     assert_eq!(seen.status.last_run.as_ref().map(|e| &e.spec.id), Some(&run));
     again.end().await;
+}
+
+#[tokio::test]
+async fn an_installation_is_the_run_of_its_order_and_without_one_only_a_dry_run_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = Arc::new(Script::default());
+    let mut daemon = start(dir.path(), &script);
+    match daemon.ask(ControlWhat::Start(asked(None, false))).await {
+        Err(ControlError::Invalid(why)) => assert!(why.contains("needs an order"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(script.requests().is_empty(), "nothing was asked of the privileged half");
+    let order: OrderId = "o-1".parse().unwrap();
+    assert_eq!(daemon.install().await, RunId::of_order(&order));
+    daemon.until(|s| s.status.last_run.is_some()).await;
+    // An order is good for one run.
+    match daemon.ask(ControlWhat::Start(asked(Some("o-1"), false))).await {
+        Err(ControlError::Conflict(why)) => assert!(why.contains("never repeated"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(daemon.ask(ControlWhat::Start(asked(None, true))).await.is_ok());
+    daemon.until(|s| s.status.last_run.as_ref().is_some_and(|r| r.spec.dry_run)).await;
+    let bases: Vec<Basis> = script
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|request| match request {
+            Request::Survey { basis, .. } => Some(basis.clone()),
+            _ => None,
+        })
+        .collect();
+    let ordered = Basis::Order { order };
+    assert_eq!(bases, [ordered.clone(), ordered, Basis::Look {}]);
+    daemon.end().await;
 }
 
 #[tokio::test]

@@ -57,5 +57,6 @@ fn a_boot_that_goes_on_is_waited_for() {
 
 #[test]
 fn without_a_survey_there_is_nothing_to_compare_with() {
-    assert!(Bench::ready().ask(Request::Health { run: run() }).unwrap_err().why.contains("r-test"));
+    let why = Bench::ready().ask(Request::Health { run: run() }).unwrap_err().why;
+    assert!(why.contains(run().as_str()), "{why}");
 }

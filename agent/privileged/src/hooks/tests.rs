@@ -19,6 +19,7 @@ fn hooks(bench: &Bench, point: HookPoint) -> HookRun {
 /// A machine with these hooks before the installation, and a shell to log with.
 fn machine(scripts: &[(&str, &str, u32)]) -> Bench {
     let bench = Bench::ready();
+    bench.survey();
     for (name, script, mode) in scripts {
         let log = bench.path("/log");
         let script = script.replace("LOG", log.to_str().unwrap());
@@ -51,11 +52,11 @@ fn hooks_run_in_order_once_and_are_told_what_for() {
     assert_eq!(first.failure(), None);
     let names: Vec<&str> = first.hooks.iter().map(|h| h.name.as_str()).collect();
     assert_eq!((names, first.hooks[1].output.as_str()), (vec!["10-a", "20-b"], "said\n"));
-    let plan = bench.path("/var/lib/patchflock/plans/r-test.json");
-    assert_eq!(log(&bench), format!("a\nb r-test pre-install {}\n", plan.display()));
+    let plan = bench.path(&plans::path(&bench::run()));
+    assert_eq!(log(&bench), format!("a\nb {} pre-install {}\n", bench::run(), plan.display()));
     assert_eq!(hooks(&bench, HookPoint::PreInstall), first, "asking again repeats the answer");
     assert_eq!(log(&bench).lines().count(), 2);
-    assert!(hooks(&bench, HookPoint::OnExit).hooks.is_empty());
+    assert!(hooks(&bench, HookPoint::OnExit).hooks.is_empty(), "there are none");
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn the_first_that_fails_is_the_last() {
 fn hooks_that_were_interrupted_have_failed_and_are_not_repeated() {
     let bench = machine(&[("1", "echo a >> LOG", 0o755)]);
     let marker = Marker { started_at: bench.time(), result: None };
-    bench.desk.write("/var/lib/patchflock/hooks/r-test-pre-install.json", &marker).unwrap();
+    bench.desk.write(&super::marker(&bench::run(), HookPoint::PreInstall), &marker).unwrap();
     let why = hooks(&bench, HookPoint::PreInstall).failure().unwrap();
     assert!(why.contains("interrupted after 2026-11-24 12:00:00 UTC"), "{why}");
     assert_eq!(log(&bench), "");
@@ -84,8 +85,9 @@ fn hooks_that_were_interrupted_have_failed_and_are_not_repeated() {
 fn while_they_run_a_second_asker_waits() {
     let bench = machine(&[]);
     std::fs::create_dir_all(bench.path("/var/lib/patchflock/hooks")).unwrap();
-    let _lock = lock::take_at(bench.path("/var/lib/patchflock/hooks/r-test-on-exit.lock")).unwrap();
-    let trouble = bench.ask(Request::Hook { run: bench::run(), point: HookPoint::OnExit }).unwrap_err();
+    let lock = format!("/var/lib/patchflock/hooks/{}-pre-install.lock", bench::run());
+    let _lock = lock::take_at(bench.path(&lock)).unwrap();
+    let trouble = bench.ask(Request::Hook { run: bench::run(), point: HookPoint::PreInstall }).unwrap_err();
     assert_eq!(trouble.kind, patchflock_api::run::TroubleKind::Busy);
 }
 

@@ -1,13 +1,13 @@
 //! One transaction for one token, and only what the policy of now says.
 
 use patchflock_api::order::Order as PatchNow;
-use patchflock_api::privileged::Request;
+use patchflock_api::privileged::{Basis, Request};
 use patchflock_api::run::Installed;
 use patchflock_machine::pm::PmError;
 use patchflock_machine::pm::fake::Fake;
 
 use super::*;
-use crate::bench::{Bench, baseline, default, run};
+use crate::bench::{Bench, baseline, basis, default, looked, run};
 
 fn installed(answer: Result<Answer, Trouble>) -> Installed {
     match answer {
@@ -21,7 +21,7 @@ fn kind(answer: Result<Answer, Trouble>) -> TroubleKind {
 }
 
 fn record(bench: &Bench) -> record::Record {
-    record::of_run(&bench.desk.root, "r-test").unwrap().unwrap()
+    record::of_run(&bench.desk.root, run().as_str()).unwrap().unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_plan_is_carried_out_once_per_token_and_asking_again_repeats_the_result() {
     let bench = Bench::ready();
     bench.survey();
     assert_eq!(bench.ask(Request::Fetch { run: run() }), Ok(Answer::Done {}));
-    let (said, answer) = bench.heard(Request::Install { run: run(), token: 7, not_after: None });
+    let (said, answer) = bench.heard(Request::Install { run: run(), token: 7 });
     assert_eq!(installed(answer), Installed { installed: 1, failed: vec![] });
     assert!(said.iter().any(|s| s == "jq: Installing"), "{said:?}");
     assert_eq!((bench.version("jq"), record(&bench).phase), ("2".into(), Phase::Finished));
@@ -38,8 +38,8 @@ fn a_plan_is_carried_out_once_per_token_and_asking_again_repeats_the_result() {
     // Older than the newest: refused, whatever became of it.
     let trouble = bench.install(6).unwrap_err();
     assert!(trouble.why.contains("token 6 is older than 7"), "{}", trouble.why);
-    let other = bench.ask(Request::Install { run: "r-other".parse().unwrap(), token: 7, not_after: None });
-    assert!(other.unwrap_err().why.contains("token 7 belongs to the run r-test"));
+    let other = bench.ask(Request::Install { run: "r-other".parse().unwrap(), token: 7 });
+    assert!(other.unwrap_err().why.contains("token 7 belongs to the run w-"));
     assert_eq!(std::fs::read_to_string(bench.path(NEWEST)).unwrap(), "7");
 }
 
@@ -49,7 +49,8 @@ fn the_survey_after_it_completes_the_record() {
     bench.survey();
     installed(bench.install(1));
     assert!(record(&bench).after.is_none());
-    let again = Request::Survey { run: run(), refresh: false, dry_run: false, order: None, attempted: true };
+    let again =
+        Request::Survey { run: run(), refresh: false, dry_run: false, basis: basis(), attempted: true };
     bench.ask(again).unwrap();
     assert_eq!(record(&bench).after.unwrap().counts.missing, 0);
 }
@@ -97,22 +98,20 @@ fn a_baseline_that_was_deleted_ends_the_run() {
 }
 
 #[test]
-fn an_order_that_has_expired_starts_nothing() {
+fn what_an_order_brings_is_installed_in_the_name_of_whoever_placed_it() {
     let bench = Bench::ready();
     let expires = "2026-11-24T12:30:00Z".parse().unwrap();
     let order = PatchNow { baseline_override: Some(baseline("now", 0)), expires, ..PatchNow::default() };
     let Ok(Answer::Placed { order }) = bench.ask(Request::Place { order }) else { panic!() };
-    let survey =
-        Request::Survey { run: run(), refresh: false, dry_run: false, order: Some(order), attempted: false };
-    let Ok(Answer::Surveyed { survey, .. }) = bench.ask(survey) else { panic!() };
+    let run = RunId::of_order(&order);
+    let survey = bench.ask(looked(run.clone(), Basis::Order { order }, false));
+    let Ok(Answer::Surveyed { survey, .. }) = survey else { panic!("{survey:?}") };
     assert!(
         matches!(survey.choice, Choice::Selected { ref baseline, version: None, .. } if baseline == "now")
     );
-    bench.set_clock("2026-11-24T12:31:00Z");
-    assert!(bench.install(1).unwrap_err().why.contains("the order expired"));
-    bench.set_clock("2026-11-24T12:29:00Z");
-    assert_eq!(installed(bench.install(1)).installed, 1);
-    assert_eq!((record(&bench).baseline.name, record(&bench).started_by), ("now".into(), "tester".into()));
+    assert_eq!(installed(bench.ask(Request::Install { run: run.clone(), token: 1 })).installed, 1);
+    let record = record::of_run(&bench.desk.root, run.as_str()).unwrap().unwrap();
+    assert_eq!((record.baseline.name, record.started_by), ("now".into(), "tester".into()));
 }
 
 #[test]
@@ -121,9 +120,15 @@ fn while_somebody_else_works_on_the_machine_nothing_starts_and_the_token_stays_g
     bench.survey();
     let lock = lock::take(&bench.desk.root).unwrap();
     for request in [
-        Request::Install { run: run(), token: 1, not_after: None },
+        Request::Install { run: run(), token: 1 },
         Request::Fetch { run: run() },
-        Request::Survey { run: run(), refresh: false, dry_run: true, order: None, attempted: false },
+        Request::Survey {
+            run: run(),
+            refresh: false,
+            dry_run: true,
+            basis: Basis::Look {},
+            attempted: false,
+        },
     ] {
         assert_eq!(kind(bench.ask(request)), TroubleKind::Busy);
     }
@@ -187,22 +192,4 @@ fn a_run_without_a_plan_is_told_to_survey_first() {
     let bench = Bench::ready();
     assert!(bench.install(1).unwrap_err().why.contains("survey the machine first"));
     assert!(bench.ask(Request::Fetch { run: run() }).unwrap_err().why.contains("survey the machine first"));
-}
-
-#[test]
-fn after_the_cutoff_nothing_starts_and_what_has_started_is_followed() {
-    let bench = Bench::ready();
-    bench.survey();
-    let ask = |end: &str| {
-        bench.ask(Request::Install { run: run(), token: 1, not_after: Some(end.parse().unwrap()) })
-    };
-    let trouble = ask("2026-11-24T12:00:00Z").unwrap_err();
-    assert!(
-        trouble.why.contains("too late: it was to start before 2026-11-24 12:00:00 UTC"),
-        "{}",
-        trouble.why
-    );
-    assert_eq!(bench.version("jq"), "1");
-    assert_eq!(installed(ask("2026-11-24T12:00:01Z")).installed, 1);
-    assert_eq!(installed(ask("2026-11-24T11:00:00Z")).installed, 1);
 }

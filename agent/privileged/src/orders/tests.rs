@@ -17,14 +17,20 @@ fn placed(bench: &Bench, order: Order) -> Result<OrderId, Trouble> {
 }
 
 #[test]
-fn an_order_is_kept_until_it_expires_and_placing_it_twice_is_placing_it_once() {
+fn an_order_is_kept_until_it_expires_and_with_a_nonce_of_its_own_it_is_another_one() {
     let bench = Bench::ready();
     let id = placed(&bench, order(|o| o.exclude.push("jq".into()))).unwrap();
     assert_eq!(placed(&bench, order(|o| o.exclude.push("jq".into()))).unwrap(), id);
+    let other = order(|o| {
+        o.exclude.push("jq".into());
+        o.nonce = "1".into();
+    });
+    assert_ne!(placed(&bench, other).unwrap(), id);
     let (found, by) = get(&bench.desk, Some(&id)).unwrap().unwrap();
-    assert_eq!((found.exclude, by), (vec!["jq".into()], "tester".into()));
-    bench.set_clock("2026-11-24T13:00:00Z");
-    assert!(get(&bench.desk, Some(&id)).unwrap_err().why.contains("expired at 2026-11-24 13:00:00 UTC"));
+    assert_eq!((found.exclude.clone(), by), (vec!["jq".into()], "tester".into()));
+    alive(&found, "2026-11-24T12:59:59Z".parse().unwrap()).unwrap();
+    let why = alive(&found, "2026-11-24T13:00:00Z".parse().unwrap()).unwrap_err().why;
+    assert!(why.contains("expired at 2026-11-24 13:00:00 UTC"), "{why}");
     let other: OrderId = "o-0".parse().unwrap();
     assert!(get(&bench.desk, Some(&other)).unwrap_err().why.contains("there is no order o-0"));
 }
@@ -33,7 +39,7 @@ fn an_order_is_kept_until_it_expires_and_placing_it_twice_is_placing_it_once() {
 fn what_cannot_be_carried_out_is_refused_on_arrival() {
     let bench = Bench::ready();
     type Change = fn(&mut Order);
-    let bad: [(Change, &str); 9] = [
+    let bad: [(Change, &str); 13] = [
         (|o| o.expires = "2026-11-25T12:00:01Z".parse().unwrap(), "24 hours at most"),
         (|o| o.expires = "2026-11-24T12:00:00Z".parse().unwrap(), "expired"),
         (|o| o.install_override_list = Some("patches: []".into()), "patches"),
@@ -43,6 +49,10 @@ fn what_cannot_be_carried_out_is_refused_on_arrival() {
         (|o| o.exclude = vec!["x".into(); 101], "100 names"),
         (|o| o.exclude = vec![String::new()], "1 to 256 characters"),
         (|o| o.reason = Some("x".repeat(2000)), "1024 characters"),
+        (|o| o.operation = Operation::Scan, "only an installation needs an order"),
+        (|o| o.nonce = String::new(), "1 to 64 of 0-9 and a-f"),
+        (|o| o.nonce = "0".repeat(65), "1 to 64 of 0-9 and a-f"),
+        (|o| o.nonce = "xyz".into(), "1 to 64 of 0-9 and a-f"),
     ];
     for (change, words) in bad {
         let why = placed(&bench, order(change)).unwrap_err().why;

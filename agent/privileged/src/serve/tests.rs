@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
-use patchflock_api::privileged::Answer;
+use patchflock_api::privileged::{Answer, Basis};
 use patchflock_api::run::HookPoint;
 
 use super::*;
@@ -53,12 +53,18 @@ fn requests() -> Vec<Request> {
         Request::Apply { text: String::new(), dry_run: true },
         Request::Delete { kind: "x".into(), name: "y".into() },
         Request::Place { order },
-        Request::Survey { run: run(), refresh: false, dry_run: true, order: None, attempted: false },
+        Request::Survey {
+            run: run(),
+            refresh: false,
+            dry_run: true,
+            basis: Basis::Look {},
+            attempted: false,
+        },
         Request::Fetch { run: run() },
-        Request::Install { run: run(), token: 1, not_after: None },
+        Request::Install { run: run(), token: 1 },
         Request::Hook { run: run(), point: HookPoint::OnExit },
         Request::Health { run: run() },
-        Request::Reboot { run: run(), not_after: None },
+        Request::Reboot { run: run() },
     ]
 }
 
@@ -166,8 +172,7 @@ fn a_caller_that_hangs_up_during_an_installation_leaves_it_running_and_asks_agai
         None
     });
     let (mut theirs, ours) = UnixStream::pair().unwrap();
-    let line =
-        serde_json::to_string(&Request::Install { run: run(), token: 1, not_after: None }).unwrap() + "\n";
+    let line = serde_json::to_string(&Request::Install { run: run(), token: 1 }).unwrap() + "\n";
     theirs.write_all(line.as_bytes()).unwrap();
     let (gone, is_gone) = mpsc::channel();
     let other = std::thread::spawn(move || {
@@ -180,7 +185,7 @@ fn a_caller_that_hangs_up_during_an_installation_leaves_it_running_and_asks_agai
     serve(&bench.desk, &ours, 0, move || gone.send(()).unwrap()).unwrap();
     other.join().unwrap();
     let Reply::Done { answer: Answer::Installed { installed } } =
-        asked(&bench, 0, &Request::Install { run: run(), token: 1, not_after: None })
+        asked(&bench, 0, &Request::Install { run: run(), token: 1 })
     else {
         panic!()
     };

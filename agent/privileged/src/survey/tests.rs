@@ -6,10 +6,10 @@ use patchflock_baselines::compliance::NodeStatus;
 use patchflock_machine::pm::fake::Fake;
 
 use super::*;
-use crate::bench::{Bench, baseline, default, items, run};
+use crate::bench::{Bench, baseline, basis, default, items, looked, run};
 
-fn ask(order: Option<OrderId>, dry_run: bool) -> Request {
-    Request::Survey { run: run(), refresh: true, dry_run, order, attempted: false }
+fn ask(dry_run: bool) -> Request {
+    looked(run(), basis(), dry_run)
 }
 
 fn surveyed(bench: &Bench, request: Request) -> (Survey, Vec<String>) {
@@ -23,7 +23,7 @@ fn surveyed(bench: &Bench, request: Request) -> (Survey, Vec<String>) {
 fn it_says_what_is_missing_by_which_baseline_and_keeps_the_whole_for_readers() {
     let bench = Bench::ready();
     bench.file("/etc/patchflock/patchflock.toml", "[node]\ngroup = \"prod\"\n", 0o644);
-    let (survey, _) = surveyed(&bench, ask(None, false));
+    let (survey, _) = surveyed(&bench, ask(false));
     assert_eq!(items(&survey.plan), ["jq"]);
     assert_eq!(survey.compliance.unwrap().status, NodeStatus::NonCompliant);
     let Choice::Selected { baseline, version, .. } = survey.choice else { panic!() };
@@ -46,9 +46,10 @@ fn a_machine_without_documents_gets_the_predefined_baseline() {
 fn a_dry_run_changes_nothing_at_all() {
     let bench = Bench::new(Fake::new().installed("jq", "1").offers("jq", "2", &[]).broken("jq"));
     *bench.pm.index.lock().unwrap() = Some(bench.time());
-    let (survey, _) = surveyed(&bench, ask(None, true));
+    let (survey, _) = surveyed(&bench, ask(true));
     assert_eq!(survey.repaired, None);
     assert!(!bench.path(crate::STATE).exists());
+    bench.apply(&default("all", 0)).unwrap();
     assert_eq!(bench.survey().repaired.unwrap(), "configured jq", "it was left for the real one");
 }
 
@@ -58,7 +59,7 @@ fn what_cannot_be_read_of_the_documents_makes_the_choice_unknown_and_takes_the_o
     bench.survey();
     let text = bench.path(&patchflock_api::catalogue::path("PatchBaseline", "all", 1));
     std::fs::write(text, "kind: PatchBaseline").unwrap();
-    let (survey, _) = surveyed(&bench, ask(None, false));
+    let (survey, _) = surveyed(&bench, ask(false));
     assert!(matches!(survey.choice, Choice::Unknown { ref why } if why.contains("all")));
     assert_eq!((survey.compliance, survey.plan), (None, Plan::default()));
     assert!(bench.install(1).is_err());
@@ -95,10 +96,12 @@ fn an_order_leaves_patches_out_and_says_what_it_names_in_vain() {
     let exclude = vec!["lib".to_owned(), "nonesuch".to_owned()];
     let order = Order { exclude, expires, ..Order::default() };
     let Ok(Answer::Placed { order }) = bench.ask(Request::Place { order }) else { panic!() };
-    let (survey, without_match) = surveyed(&bench, ask(Some(order), false));
+    let run = RunId::of_order(&order);
+    let (survey, without_match) = surveyed(&bench, looked(run.clone(), Basis::Order { order }, false));
     assert_eq!((items(&survey.plan), without_match), (vec!["jq"], vec!["nonesuch".into()]));
     assert_eq!(survey.compliance.unwrap().counts.missing, 3, "what is left out is missing all the same");
-    assert!(bench.install(1).is_ok(), "the plan is compared with one by the same order");
+    let installed = bench.ask(Request::Install { run, token: 1 });
+    assert!(installed.is_ok(), "the plan is compared with one by the same order");
     assert_eq!(bench.version("lib"), "1");
 }
 
@@ -106,7 +109,7 @@ fn an_order_leaves_patches_out_and_says_what_it_names_in_vain() {
 fn a_wrong_configuration_stops_everything_with_its_place() {
     let bench = Bench::ready();
     bench.file("/etc/patchflock/conf.d/x.toml", "[hooks]\ntimeout = 1\n", 0o644);
-    let why = bench.ask(ask(None, false)).unwrap_err().why;
+    let why = bench.ask(ask(false)).unwrap_err().why;
     assert!(why.contains("/etc/patchflock/conf.d/x.toml") && why.contains("line 2"), "{why}");
 }
 
@@ -119,7 +122,7 @@ fn what_was_masked_comes_back_when_the_configuration_no_longer_asks_for_it() {
     bench.survey();
     assert!(bench.path(record).exists());
     bench.file("/etc/patchflock/patchflock.toml", "", 0o644);
-    surveyed(&bench, ask(None, true));
+    surveyed(&bench, ask(true));
     assert!(bench.path(record).exists(), "a dry run leaves it");
     bench.survey();
     assert!(!bench.path(record).exists() || !rustix::process::geteuid().is_root());

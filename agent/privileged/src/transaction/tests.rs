@@ -59,7 +59,7 @@ fn a_guard_that_is_killed_leaves_an_interrupted_run_and_signals_that_can_be_refu
         std::thread::spawn(move || {
             let pid: i32 = until(|| std::fs::read_to_string(place.join("pid")).ok()?.parse().ok());
             let pid = rustix::process::Pid::from_raw(pid).unwrap();
-            let phase = record::of_run(&root, "r-test").unwrap().unwrap().phase;
+            let phase = record::of_run(&root, run().as_str()).unwrap().unwrap().phase;
             for signal in
                 [rustix::process::Signal::TERM, rustix::process::Signal::HUP, rustix::process::Signal::INT]
             {
@@ -82,7 +82,7 @@ fn a_guard_that_is_killed_leaves_an_interrupted_run_and_signals_that_can_be_refu
         "the record is there before the first package changes"
     );
     assert_eq!(trouble.kind, TroubleKind::Interrupted);
-    assert_eq!(record::of_run(&bench.desk.root, "r-test").unwrap().unwrap().phase, Phase::Interrupted);
+    assert_eq!(record::of_run(&bench.desk.root, run().as_str()).unwrap().unwrap().phase, Phase::Interrupted);
     assert_eq!(bench.install(1).unwrap_err().kind, TroubleKind::Interrupted, "the same answer again");
     assert!(child.lock().unwrap().take().unwrap().join().unwrap().is_err(), "it was ended by a signal");
     // With a new token the run goes on, and both records are kept.
@@ -98,7 +98,10 @@ fn a_guard_that_is_killed_leaves_an_interrupted_run_and_signals_that_can_be_refu
     assert!(bench.install(2).is_ok());
     let phases: Vec<(String, Phase)> =
         record::all(&bench.desk.root).runs.into_iter().map(|r| (r.id, r.phase)).collect();
-    assert_eq!(phases, [("r-test".into(), Phase::Finished), ("r-test-before-2".into(), Phase::Interrupted)]);
+    assert_eq!(
+        phases,
+        [(run().to_string(), Phase::Finished), (format!("{}-before-2", run()), Phase::Interrupted)]
+    );
 }
 
 #[test]
@@ -131,19 +134,18 @@ fn a_transaction_that_is_stuck_keeps_the_machine_until_its_child_has_ended_and_i
     });
     let root = bench.desk.root.clone();
     let watcher = std::thread::spawn(move || {
-        let record = until(|| record::of_run(&root, "r-test").unwrap().filter(|r| r.failure.is_some()));
+        let record = until(|| record::of_run(&root, run().as_str()).unwrap().filter(|r| r.failure.is_some()));
         assert_eq!(record.phase, Phase::Installing);
         assert!(matches!(lock::take(&root), Err(LockError::Held)), "nobody else may start");
         stop.send(()).unwrap();
     });
-    let (said, answer) =
-        bench.heard(patchflock_api::privileged::Request::Install { run: run(), token: 1, not_after: None });
+    let (said, answer) = bench.heard(patchflock_api::privileged::Request::Install { run: run(), token: 1 });
     watcher.join().unwrap();
     assert!(said.iter().any(|s| s.contains("dpkg is stuck")), "{said:?}");
     let Ok(Answer::Installed { installed }) = answer else { panic!("{answer:?}") };
     assert_eq!(installed.installed, 0);
     assert!(installed.failed[0].starts_with("jq: still at 1: dpkg is stuck"), "{:?}", installed.failed);
-    assert_eq!(record::of_run(&bench.desk.root, "r-test").unwrap().unwrap().phase, Phase::Finished);
+    assert_eq!(record::of_run(&bench.desk.root, run().as_str()).unwrap().unwrap().phase, Phase::Finished);
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn a_guard_does_only_what_was_ordered() {
     assert!(guard(&bench.desk, &run(), 1).unwrap_err().why.contains("is not there"));
     bench.install(1).unwrap();
     let other = guard(&bench.desk, &"r-other".parse().unwrap(), 1).unwrap_err();
-    assert!(other.why.contains("was ordered for the run r-test"), "{}", other.why);
+    assert!(other.why.contains(&format!("was ordered for the run {}", run())), "{}", other.why);
     bench.scripted_install(|_| panic!("a second time"));
     guard(&bench.desk, &run(), 1).unwrap();
 }
