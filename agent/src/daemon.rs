@@ -17,7 +17,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use patchflock_api::config::Config;
 use patchflock_api::ids::RunId;
-use patchflock_api::run::RunEntry;
+use patchflock_api::run::{Ending, RunEntry};
 use patchflock_api::status::Started;
 use patchflock_machine::host::HostFacts;
 use patchflock_machine::root::Root;
@@ -78,6 +78,8 @@ pub struct Daemon {
     /// Facts of our own making, before anything that comes from outside.
     backlog: VecDeque<Event>,
     last_run: Option<RunEntry>,
+    /// How runs of windows that are still open ended.
+    ended: BTreeMap<RunId, (Ending, String)>,
     wake_at: Option<DateTime<Utc>>,
     last_seen: DateTime<Utc>,
     started_at: DateTime<Utc>,
@@ -115,6 +117,7 @@ impl Daemon {
             progress: None,
             backlog: VecDeque::new(),
             last_run,
+            ended: BTreeMap::new(),
             wake_at: None,
             last_seen: now,
             started_at: now,

@@ -87,6 +87,12 @@ impl RunId {
         Self(format!("w-{}", digest(&[fleet, window, &start, task])))
     }
 
+    /// The look and the download ahead of that run.
+    pub fn of_ahead(fleet: &str, window: &str, start: DateTime<Utc>, task: &str) -> Self {
+        let start = start.timestamp().to_string();
+        Self(format!("a-{}", digest(&["ahead", fleet, window, &start, task])))
+    }
+
     /// The run of a request; `seed` is what makes it unique.
     pub fn of_request(seed: &str) -> Self {
         Self(format!("r-{}", digest(&[seed])))

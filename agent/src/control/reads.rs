@@ -17,6 +17,8 @@ use patchflock_api::document::DocumentEntry;
 use patchflock_api::ids::RunId;
 use patchflock_api::run::RunEntry;
 use patchflock_api::status::Status;
+use patchflock_machine::host::node;
+use patchflock_machine::root::Root;
 use serde::Deserialize;
 
 use super::reply::{Refusal, blocking};
@@ -45,7 +47,9 @@ pub(super) fn router() -> Router<Shared> {
 
 async fn status(State(shared): State<Shared>) -> Json<Status> {
     let snapshot = shared.handle.snapshot.borrow().clone();
-    Json(snapshot.status.clone())
+    // Read for who asks alone, and so quickly that no thread is worth it: nobody is to wait behind large files.
+    let machine = Some(node::read(&Root::host()));
+    Json(Status { machine, ..snapshot.status.clone() })
 }
 
 async fn survey(State(shared): State<Shared>) -> Result<Response, Refusal> {

@@ -23,8 +23,14 @@ pub struct Journal {
     pub ended: Vec<RunId>,
     /// The newest survey.
     pub survey: Option<Survey>,
+    /// Fingerprint of the policy under which it was made; `None`: by a version that kept none.
+    #[serde(default)]
+    pub survey_policy: Option<String>,
     /// When the last scan run ended.
     pub last_scan_run: Option<DateTime<Utc>>,
+    /// Fingerprint of the policy under which it looked, or tried to.
+    #[serde(default)]
+    pub last_scan_policy: Option<String>,
     /// Scans of windows that opened and closed while this node was away, to be made up for.
     pub late_scans: Vec<RunSpec>,
     /// The decider was awake then.
@@ -39,7 +45,9 @@ impl Default for Journal {
             active: None,
             ended: Vec::new(),
             survey: None,
+            survey_policy: None,
             last_scan_run: None,
+            last_scan_policy: None,
             late_scans: Vec::new(),
             awake_until: None,
         }

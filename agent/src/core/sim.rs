@@ -9,6 +9,7 @@ use patchflock_baselines::document::{self, Document};
 use super::tests::{self, hooked, run_id, survey, trouble};
 use super::*;
 use crate::core::event::{Answer, Reboot, SlotAnswer};
+use patchflock_api::run::RunEntry;
 use patchflock_api::run::{Health, HookPoint, Installed, RebootChoice, TroubleKind};
 use patchflock_api::status::StartRun;
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::run::{
     Choice, ComplianceSummary, Ending, Health, HookPoint, HookResult, HookRun, Installed, Operation,
-    RebootChoice, RunSpec, Step, Survey, Trigger, Trouble, TroubleKind,
+    RebootChoice, RunEntry, RunSpec, Step, Survey, Trigger, Trouble, TroubleKind,
 };
 use patchflock_api::status::StartRun;
 use patchflock_baselines::compliance::{Counts, NodeStatus};
@@ -178,7 +178,29 @@ fn every_step_and_every_answer() {
             }
         }
     }
+    for step in [Step::Survey, Step::Fetch] {
+        writeln!(table, "## {step:?}, ahead of a window").unwrap();
+        for (name, answer) in answers() {
+            let mut run = ahead(step);
+            let before = run.clone();
+            match run.answered(noon(), answer) {
+                Some(next) => writeln!(table, "{name}: {}", told(&next)).unwrap(),
+                None => assert_eq!(run, before, "{step:?} {name}: a foreign answer changes nothing"),
+            }
+        }
+    }
     insta::assert_snapshot!(table);
+}
+
+/// A look and a download ahead of a window that opens in an hour.
+fn ahead(step: Step) -> Active {
+    let start = noon() + TimeDelta::hours(1);
+    let trigger = Trigger::Ahead { window: "nightly".into(), task: "patch".into(), start };
+    let spec = RunSpec { id: run_id("a-1"), trigger, ..window_spec(Operation::Scan, RebootChoice::Never) };
+    let mut active = Active::new(spec, noon(), 7);
+    active.step = step;
+    active.survey = (step == Step::Fetch).then(|| survey(&["a"], Some(false)));
+    active
 }
 
 fn told(next: &run::Next) -> String {
@@ -205,6 +227,13 @@ fn what_time_forbids_at_every_step() {
                 if let Some(next) = run.out_of_time(now) {
                     writeln!(table, "{when}, {step:?}, begun {begun}: {}", told(&next)).unwrap();
                 }
+            }
+        }
+    }
+    for (when, minutes) in [("before the start", 59), ("at the start", 60)] {
+        for step in [Step::Survey, Step::Fetch] {
+            if let Some(next) = ahead(step).out_of_time(noon() + TimeDelta::minutes(minutes)) {
+                writeln!(table, "{when}, {step:?}, ahead of a window: {}", told(&next)).unwrap();
             }
         }
     }
@@ -248,7 +277,7 @@ pub(crate) fn answer(core: &mut Core, now: DateTime<Utc>, answer: Answer) -> Vec
     core.on(now, Event::Answered { step, answer })
 }
 
-fn entry(effects: &[Effect]) -> Option<&RunEntry> {
+pub(crate) fn entry(effects: &[Effect]) -> Option<&RunEntry> {
     effects.iter().find_map(|e| match e {
         Effect::Record(entry) => Some(&**entry),
         _ => None,
@@ -540,8 +569,39 @@ fn the_routine_scan_gives_way_to_a_request_and_new_documents_are_looked_at_by_a_
     assert_eq!(core.journal().active.as_ref().map(|a| a.spec.id.clone()), Some(run_id("r-1")));
     answer(&mut core, noon(), surveyed(&[], Some(false)));
     assert!(core.journal().active.is_none(), "the next scan is a day away");
+    assert_eq!(doing(&core.on(noon(), Event::PolicyRead { policy: policy.clone() })), None, "nothing is new");
+    let policy = Policy { fingerprint: "new".into(), ..policy };
     let effects = core.on(noon(), Event::PolicyRead { policy });
     assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: true, attempted: false });
+}
+
+#[test]
+fn a_survey_of_an_older_policy_is_told_as_such_and_replaced_at_once_also_after_a_restart() {
+    let policy =
+        |print: &str| Policy { scan_interval_hours: 24, fingerprint: print.into(), ..Policy::default() };
+    let restarted = |journal: &Journal, policy: Policy| {
+        let mut core = Core::new("n-1".parse().unwrap(), policy, journal.clone());
+        let effects = core.on(noon(), Event::Started);
+        (core, effects)
+    };
+    let (mut core, _) = restarted(&Journal::default(), policy("a"));
+    answer(&mut core, noon(), surveyed(&["x"], None));
+    assert!(!core.view(noon()).outdated);
+    let (same, effects) = restarted(core.journal(), policy("a"));
+    assert_eq!((doing(&effects), same.view(noon()).outdated), (None, false), "a restart alone scans nothing");
+
+    let (mut other, effects) = restarted(core.journal(), policy("b"));
+    assert!(doing(&effects).is_some() && other.view(noon()).outdated);
+    // The policy changes once more while the machine is looked at: the answer is of what was asked under.
+    other.on(noon(), Event::PolicyRead { policy: policy("c") });
+    let effects = answer(&mut other, noon(), surveyed(&["x"], None));
+    assert!(doing(&effects).is_some() && other.view(noon()).outdated);
+    // A scan that fails is not begun again and again.
+    let effects = answer(&mut other, noon(), Answer::Surveyed(Err(trouble(TroubleKind::Failed))));
+    assert_eq!((doing(&effects), other.view(noon()).outdated), (None, true));
+    // A journal of a version that kept no fingerprints.
+    let old = Journal { survey_policy: None, last_scan_policy: None, ..core.journal().clone() };
+    assert!(doing(&restarted(&old, policy("a")).1).is_some());
 }
 
 #[test]

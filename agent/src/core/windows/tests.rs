@@ -10,7 +10,7 @@ use super::super::*;
 use super::*;
 
 /// A window that opens at 02:00 UTC for two hours with half an hour of cutoff, with more lines in its spec.
-fn window(name: &str, more: &str) -> Window {
+pub(crate) fn window(name: &str, more: &str) -> Window {
     let text = format!(
         "kind: MaintenanceWindow\nname: {name}\nspec:\n  schedule: cron(0 2 ? * * *)\n  duration: 2h\n  cutoff: 30m\n{more}"
     );
@@ -21,10 +21,10 @@ fn window(name: &str, more: &str) -> Window {
     }
 }
 
-const INSTALL: &str = "  tasks:
+pub(crate) const INSTALL: &str = "  tasks:
     - {type: INSTALL, name: patch, targets: [{key: InstanceIds, values: ['*']}], max_concurrency: 1, max_errors: 0}
 ";
-const SCAN: &str = "  tasks:
+pub(crate) const SCAN: &str = "  tasks:
     - {type: SCAN, name: look, targets: [{key: InstanceIds, values: ['*']}], max_concurrency: 1, max_errors: 0}
 ";
 
@@ -35,7 +35,7 @@ fn started(windows: Vec<Window>, now: &str, journal: Journal) -> (Core, Vec<Effe
     (core, effects)
 }
 
-fn wake(effects: &[Effect]) -> DateTime<Utc> {
+pub(crate) fn wake(effects: &[Effect]) -> DateTime<Utc> {
     let mut wakes = effects.iter().filter_map(|e| match e {
         Effect::WakeAt(at) => Some(*at),
         _ => None,
@@ -43,7 +43,7 @@ fn wake(effects: &[Effect]) -> DateTime<Utc> {
     wakes.next_back().expect("a wake-up")
 }
 
-fn entries(effects: &[Effect]) -> Vec<RunEntry> {
+pub(crate) fn entries(effects: &[Effect]) -> Vec<RunEntry> {
     let entries = effects.iter().filter_map(|e| match e {
         Effect::Record(entry) => Some((**entry).clone()),
         _ => None,
