@@ -34,6 +34,9 @@ use crate::{clock, policy};
 
 /// Facts that may wait for the loop: requests are bounded by their connections, answers by the one step at a time.
 const QUEUE: usize = 64;
+/// Runs of the history that the decider learns of when it starts. One crash loses the last; a lost journal loses all, and
+/// these are as many as a node has in some days.
+const KNOWN: usize = 50;
 /// The clock of the wall is looked at so often: it can jump, and a machine can sleep.
 const LOOK: Duration = Duration::from_secs(60);
 /// The newest survey, whole, as the privileged half left it.
@@ -99,10 +102,13 @@ impl Daemon {
         let policy = policy::read(&wiring.root, &wiring.config, &wiring.facts.hostname, now);
         let mut warnings = store.warnings();
         warnings.extend(read.warning);
-        let core = Core::new(store.node_id().clone(), policy.policy, read.payload.unwrap_or_default());
+        let newest = store.newest(KNOWN, None, None).context("reading the history")?;
+        let mut journal = read.payload.unwrap_or_default();
+        journal.learn(newest.iter().rev().map(|entry| &entry.spec.id));
+        let core = Core::new(store.node_id().clone(), policy.policy, journal);
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let slots = Slots::new(store.directory().join("token"));
-        let last_run = store.newest(1, None, None).context("reading the history")?.pop();
+        let last_run = newest.into_iter().next();
         let mut daemon = Self {
             wiring,
             core,

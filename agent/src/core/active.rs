@@ -182,6 +182,14 @@ impl Active {
         }
     }
 
+    /// Before it nothing is disturbed.
+    pub(super) fn start(&self) -> Option<DateTime<Utc>> {
+        match &self.spec.trigger {
+            Trigger::Window { start, .. } => Some(*start),
+            Trigger::Request { .. } | Trigger::Ahead { .. } | Trigger::Routine {} => None,
+        }
+    }
+
     /// From here on it does not reboot. A patch-now asked for its reboot and has no window that could end.
     pub fn end(&self) -> Option<DateTime<Utc>> {
         match &self.spec.trigger {

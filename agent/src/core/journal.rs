@@ -67,6 +67,17 @@ impl Journal {
         self.ended.contains(run)
     }
 
+    /// What the history tells has happened, whatever this journal remembers: it was written first, and a crash may have
+    /// come between the two, or the journal was lost. The oldest first.
+    pub fn learn<'a>(&mut self, told: impl IntoIterator<Item = &'a RunId>) {
+        for run in told {
+            if self.active.as_ref().is_some_and(|active| active.spec.id == *run) {
+                self.active = None;
+            }
+            self.ended(run.clone());
+        }
+    }
+
     pub(super) fn ended(&mut self, run: RunId) {
         self.late_scans.retain(|scan| scan.id != run);
         if !self.has_ended(&run) {

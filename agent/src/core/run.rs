@@ -15,6 +15,11 @@ const TRIES: u32 = 8;
 /// So often a run plans anew because the machine changed under it.
 const PLANS: u32 = 3;
 
+/// A clock that is set right is set back by less, and its window is worth waiting for.
+const SET_BACK: TimeDelta = TimeDelta::minutes(5);
+/// Why a run of a window does nothing, although it began in it.
+const BEFORE: &str = "the clock went back to before the window opened";
+
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
@@ -273,8 +278,14 @@ impl Active {
             Step::Survey | Step::Fetch | Step::Slot | Step::PreInstall | Step::Transaction
         );
         let reboots = matches!(self.step, Step::PreReboot | Step::Reboot);
-        if starts && !self.begun && self.cutoff().is_some_and(|cutoff| cutoff <= now) {
-            let why = self.with_last_trouble("the cutoff passed before the installation".to_owned());
+        let early = self.start().map(|start| start - now).filter(|early| *early > TimeDelta::zero());
+        if let Some(early) = early.filter(|early| starts && !self.begun && *early <= SET_BACK) {
+            return Some(Next::Wait(now + early, BEFORE.to_owned()));
+        }
+        let late = self.cutoff().is_some_and(|cutoff| cutoff <= now);
+        if starts && !self.begun && (late || early.is_some()) {
+            let what = if late { "the cutoff passed before the installation" } else { BEFORE };
+            let why = self.with_last_trouble(what.to_owned());
             return match (self.interrupted > 0, self.token.is_some() || super::holds_slot(self.step)) {
                 // What the interrupted transaction did still has to be proven, and Survey repairs.
                 (true, _) if self.step == Step::Survey => None,
@@ -290,8 +301,10 @@ impl Active {
                 }
             };
         }
-        if reboots && self.reboot_asked_at.is_none() && self.end().is_some_and(|end| end <= now) {
-            self.notes.push("the reboot was left out, because the window is over".to_owned());
+        let over = self.end().is_some_and(|end| end <= now);
+        if reboots && self.reboot_asked_at.is_none() && (over || early.is_some()) {
+            let why = if over { "the window is over" } else { BEFORE };
+            self.notes.push(format!("the reboot was left out, because {why}"));
             return Some(Next::Step(Step::Health));
         }
         None

@@ -30,6 +30,8 @@ impl Core {
     fn skip(&mut self, now: DateTime<Utc>, spec: RunSpec, reason: &str, out: &mut Vec<Effect>) {
         if self.journal.has_ended(&spec.id)
             || self.journal.active.as_ref().is_some_and(|a| a.spec.id == spec.id)
+            // It is still to be made up for.
+            || self.journal.late_scans.iter().any(|late| late.id == spec.id)
         {
             return;
         }
@@ -44,6 +46,11 @@ impl Core {
 
     /// Starts what is due, and says when to look again.
     pub(super) fn settle(&mut self, now: DateTime<Utc>, out: &mut Vec<Effect>) {
+        if let Some(since) = self.journal.awake_until {
+            for (spec, reason) in windows::passed(&self.policy, &self.node, since, now) {
+                self.skip(now, spec, &reason, out);
+            }
+        }
         let due = windows::due(&self.policy, &self.node, self.back_at, now);
         for (spec, reason) in due.lost {
             self.skip(now, spec, &reason, out);

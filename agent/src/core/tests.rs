@@ -216,6 +216,8 @@ fn told(next: &run::Next) -> String {
 fn what_time_forbids_at_every_step() {
     let mut table = String::new();
     for (when, now) in [
+        ("long before the start", noon() - TimeDelta::minutes(6)),
+        ("shortly before the start", noon() - TimeDelta::minutes(5)),
         ("before the cutoff", noon()),
         ("at the cutoff", noon() + TimeDelta::hours(1)),
         ("at the end", noon() + TimeDelta::hours(2)),

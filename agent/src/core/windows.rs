@@ -14,6 +14,8 @@ use super::{Journal, ahead};
 
 /// Name of the fleet in run ids: a machine alone is a fleet of its own.
 pub(super) const ALONE: &str = "";
+/// Why a run does not happen whose turn did not come.
+const TOO_LATE: &str = "the cutoff passed before it could start";
 /// Firings looked at of one window while it was away: the last ones tell enough.
 const MISSED_CAP: usize = 3;
 
@@ -145,7 +147,7 @@ pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: D
             match &task.what {
                 Err(why) => due.lost.push((spec, why.clone())),
                 Ok(_) if now >= newest.cutoff => {
-                    due.lost.push((spec, "the cutoff passed before it could start".to_owned()));
+                    due.lost.push((spec, TOO_LATE.to_owned()));
                 }
                 Ok(_) if window.window.catch_up == CatchUp::Never && starts < back_at => {
                     due.lost.push((
@@ -215,12 +217,32 @@ fn scans_later(window: &Window, task: &Mine) -> bool {
     window.window.catch_up == CatchUp::ScanLater && matches!(task.what, Ok((Operation::Scan, _)))
 }
 
-/// The last firings whose cutoff passed after `from` and before `until`.
+/// Runs of firings whose cutoff passed since the last look, while this node was awake: what has not begun never will. A
+/// window that has ended by then, as one without a cutoff has, is not under way any more, and so [`due`] is silent.
+pub(super) fn passed(
+    policy: &Policy,
+    node: &NodeId,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Vec<(RunSpec, String)> {
+    let mut found = Vec::new();
+    for window in &policy.windows {
+        for firing in closed_meanwhile(window, since, now) {
+            for task in mine(window, policy, node) {
+                let why = task.what.clone().err().unwrap_or_else(|| TOO_LATE.to_owned());
+                found.push((spec(window, &firing, &task), why));
+            }
+        }
+    }
+    found
+}
+
+/// The last firings whose cutoff passed after `from`, and at `until` at the latest.
 fn closed_meanwhile(window: &Window, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Occurrence> {
     // A machine that was off for years does not go through all of them.
     let from = from.max(until - TimeDelta::days(62));
     let mut last: Vec<Occurrence> = Vec::new();
-    for firing in window.window.occurrences(from).take_while(|o| o.cutoff < until) {
+    for firing in window.window.occurrences(from).take_while(|o| o.cutoff <= until) {
         if firing.cutoff > from && firing.frozen.is_none() && in_force(window, firing.start) {
             if last.len() == MISSED_CAP {
                 last.remove(0);
