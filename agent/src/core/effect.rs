@@ -94,3 +94,32 @@ impl std::fmt::Display for Act {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_told_in_words() {
+        let mut words = std::collections::BTreeSet::new();
+        for act in [
+            Act::Survey { refresh: true, attempted: false },
+            Act::Survey { refresh: false, attempted: false },
+            Act::Survey { refresh: false, attempted: true },
+            Act::Fetch,
+            Act::AcquireSlot,
+            Act::Hook(HookPoint::PreInstall),
+            Act::Hook(HookPoint::PostInstall),
+            Act::Hook(HookPoint::PreReboot),
+            Act::Hook(HookPoint::OnExit),
+            Act::Install { token: 7, not_after: None },
+            Act::Reboot { not_after: None },
+            Act::Health,
+        ] {
+            let told = act.to_string();
+            assert!(!told.contains('{') && told.starts_with(|c: char| c.is_lowercase()), "{act:?}: {told}");
+            words.insert(told);
+        }
+        assert_eq!(words.len(), 12, "each differs from the others");
+    }
+}

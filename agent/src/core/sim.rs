@@ -153,6 +153,9 @@ impl World {
 
     fn feed(&mut self, event: Event) {
         let effects = self.core.on(self.now, event);
+        if let Some((window, start)) = self.core.journal().active.as_ref().and_then(Active::ahead_of) {
+            assert!(self.now < start, "still looking ahead of {window}, which opened at {start}");
+        }
         for effect in effects {
             if self.troublesome && self.dice.one_in(60) {
                 return self.crash();
