@@ -5,10 +5,12 @@
 //! step of a run has a number, and an answer with another number changes nothing.
 
 mod active;
+mod ahead;
 mod effect;
 mod event;
 mod journal;
 mod run;
+mod settle;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]
@@ -17,8 +19,8 @@ mod windows;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::ids::{NodeId, RunId};
-use patchflock_api::run::{Ending, Operation, RunEntry, RunSpec, Step, Survey, Trigger};
-use patchflock_api::status::NextRun;
+use patchflock_api::run::{Ending, Operation, RunSpec, Step, Survey, Trigger};
+use patchflock_api::status::{NextRun, OpenWindow};
 
 pub use active::Active;
 pub use effect::{Act, Effect};
@@ -51,6 +53,10 @@ pub struct View<'a> {
     pub active: Option<&'a Active>,
     /// Newest survey of the machine.
     pub survey: Option<&'a Survey>,
+    /// It was made under another policy than the one that was read last.
+    pub outdated: bool,
+    /// Windows that are open, without the endings of what is over in them.
+    pub open: Vec<OpenWindow>,
     /// Coming runs, soonest first.
     pub next: Vec<NextRun>,
     /// Answers that changed nothing, because they came late or from elsewhere.
@@ -67,13 +73,15 @@ impl Core {
     /// What follows from a fact.
     pub fn on(&mut self, now: DateTime<Utc>, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
+        // Whatever is heard first after a sleep: the wake-up may come after an answer.
+        if event != Event::Started && self.wake_at.is_some_and(|at| now > at + ASLEEP) {
+            self.back_at = now;
+            self.missed(now, &mut out);
+        }
         match event {
             Event::Started => self.started(now, &mut out),
-            Event::PolicyRead { policy } => {
-                self.policy = policy;
-                // What was found by the old documents is not what is true by the new ones.
-                self.journal.last_scan_run = None;
-            }
+            // What was found by the old documents is not what is true by the new ones: see `routine_at`.
+            Event::PolicyRead { policy } => self.policy = policy,
             Event::Woke => self.woke(now, &mut out),
             Event::Requested { request, run, start, by } => {
                 self.requested(now, request, run, start, by, &mut out)
@@ -90,6 +98,9 @@ impl Core {
         View {
             active: self.journal.active.as_ref(),
             survey: self.journal.survey.as_ref(),
+            outdated: self.journal.survey.is_some()
+                && self.journal.survey_policy.as_deref() != Some(self.policy.fingerprint.as_str()),
+            open: windows::open(&self.policy, &self.node, &self.journal, now),
             next: windows::coming(&self.policy, &self.node, now),
             strays: self.strays,
         }
@@ -110,11 +121,6 @@ impl Core {
     }
 
     fn woke(&mut self, now: DateTime<Utc>, out: &mut Vec<Effect>) {
-        let late = self.wake_at.is_some_and(|at| now > at + ASLEEP);
-        if late {
-            self.back_at = now;
-            self.missed(now, out);
-        }
         if let Some(active) = &mut self.journal.active {
             // A clock that went back behind the step would make the run wait until it has come round again.
             let went_back = active.step_started_at > now;
@@ -138,7 +144,7 @@ impl Core {
         out: &mut Vec<Effect>,
     ) {
         // The agent's own look at the machine gives way to whoever asks for something.
-        if self.journal.active.as_ref().is_some_and(|a| a.spec.trigger == Trigger::Routine {}) {
+        if self.journal.active.as_ref().is_some_and(Active::is_own) {
             self.end(now, Ending::Cancelled, format!("gave way to a request by {by}"), out);
         }
         let refusal = match &self.journal.active {
@@ -190,6 +196,7 @@ impl Core {
         }
         if let Answer::Surveyed(Ok(survey)) = &answer {
             self.journal.survey = Some((**survey).clone());
+            self.journal.survey_policy.clone_from(&active.surveyed_under);
         }
         match active.answered(now, answer) {
             Some(next) => self.go(now, next, out),
@@ -229,6 +236,9 @@ impl Core {
             return;
         }
         active.performing(now);
+        if matches!(active.act(), Act::Survey { .. }) {
+            active.surveyed_under = Some(self.policy.fingerprint.clone());
+        }
         let (step, act, spec) = (active.id(), active.act(), active.spec.clone());
         out.push(Effect::Persist(Box::new(self.journal.clone())));
         out.push(Effect::Do { step, spec: Box::new(spec), act });
@@ -242,9 +252,9 @@ impl Core {
 
     fn end(&mut self, now: DateTime<Utc>, ending: Ending, reason: String, out: &mut Vec<Effect>) {
         let Some(active) = self.journal.active.take() else { return };
-        if let (Trigger::Routine {}, _) | (_, Operation::Scan) = (&active.spec.trigger, active.spec.operation)
-        {
+        if active.spec.operation == Operation::Scan {
             self.journal.last_scan_run = Some(now);
+            self.journal.last_scan_policy.clone_from(&active.surveyed_under);
         }
         let (run, token, entry) = (active.spec.id.clone(), active.token, active.entry(now, ending, reason));
         // First the history, then the journal that no longer knows the run: a crash between the two repeats the
@@ -255,117 +265,6 @@ impl Core {
         if let Some(token) = token {
             out.push(Effect::ReleaseSlot { run, token, failed: ending == Ending::Failed });
         }
-    }
-
-    /// Accounts for what opened and closed while this node was away (invariant I7), and lets scans catch up.
-    fn missed(&mut self, now: DateTime<Utc>, out: &mut Vec<Effect>) {
-        let Some(until) = self.journal.awake_until else { return };
-        for (spec, reason) in windows::missed(&self.policy, &self.node, until, self.back_at, now) {
-            self.skip(now, spec, &reason, out);
-        }
-        self.journal.late_scans = windows::catching_up(&self.policy, &self.node, until, self.back_at);
-    }
-
-    /// A run of this node that does not happen.
-    fn skip(&mut self, now: DateTime<Utc>, spec: RunSpec, reason: &str, out: &mut Vec<Effect>) {
-        if self.journal.has_ended(&spec.id)
-            || self.journal.active.as_ref().is_some_and(|a| a.spec.id == spec.id)
-        {
-            return;
-        }
-        let id = spec.id.clone();
-        let never = Active::new(spec, now, 0);
-        out.push(Effect::Record(Box::new(RunEntry {
-            steps: Vec::new(),
-            ..never.entry(now, Ending::Skipped, reason.to_owned())
-        })));
-        self.journal.ended(id);
-    }
-
-    /// Starts what is due, and says when to look again.
-    fn settle(&mut self, now: DateTime<Utc>, out: &mut Vec<Effect>) {
-        let due = windows::due(&self.policy, &self.node, self.back_at, now);
-        for (spec, reason) in due.lost {
-            self.skip(now, spec, &reason, out);
-        }
-        let busy_with = self.journal.active.as_ref().map(|a| a.spec.clone());
-        match busy_with {
-            Some(active) => {
-                for spec in due.open.into_iter().filter(|s| windows::overlaps(&active, s)) {
-                    let reason =
-                        format!("skipped because the window's run {} was still in progress", active.id);
-                    self.skip(now, spec, &reason, out);
-                }
-            }
-            None => {
-                let late = self.journal.late_scans.iter();
-                let mut waiting = late.chain(&due.open).filter(|spec| !self.journal.has_ended(&spec.id));
-                let next = waiting.next().cloned();
-                if let Some(spec) = next.or_else(|| self.routine(now)) {
-                    self.begin(now, spec, out);
-                }
-            }
-        }
-        self.journal.awake_until = Some(now);
-        let wake = self.next_wake(now);
-        if self.wake_at != Some(wake) || !out.is_empty() {
-            out.push(Effect::Persist(Box::new(self.journal.clone())));
-            out.push(Effect::WakeAt(wake));
-            self.wake_at = Some(wake);
-        }
-    }
-
-    /// The regular scan, if it is time.
-    fn routine(&self, now: DateTime<Utc>) -> Option<RunSpec> {
-        let at = self.routine_at(now)?;
-        (at <= now).then(|| RunSpec {
-            id: RunId::of_request(&format!("routine {} {}", self.node, now.timestamp())),
-            operation: Operation::Scan,
-            reboot: patchflock_api::run::RebootChoice::Never,
-            dry_run: false,
-            trigger: Trigger::Routine {},
-            order: None,
-        })
-    }
-
-    fn routine_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let every = TimeDelta::hours(i64::from(self.policy.scan_interval_hours));
-        if every.is_zero() {
-            return None;
-        }
-        match self.journal.last_scan_run {
-            // A clock that was ahead must not silence the scans for as long as it was ahead.
-            Some(last) if last <= now => last.checked_add_signed(every),
-            _ => Some(now),
-        }
-    }
-
-    fn next_wake(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let mut wake = now + HEARTBEAT;
-        let mut sooner = |at: DateTime<Utc>| {
-            if at > now && at < wake {
-                wake = at;
-            }
-        };
-        match &self.journal.active {
-            Some(active) => {
-                if let Some((until, _)) = &active.waiting {
-                    sooner(*until);
-                }
-                if let Some(deadline) = active.reboot_deadline() {
-                    sooner(deadline);
-                }
-            }
-            None => {
-                if let Some(at) = self.routine_at(now) {
-                    sooner(at);
-                }
-            }
-        }
-        if let Some(at) = windows::next_instant(&self.policy, &self.node, now) {
-            sooner(at);
-        }
-        wake
     }
 }
 

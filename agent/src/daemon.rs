@@ -17,7 +17,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use patchflock_api::config::Config;
 use patchflock_api::ids::RunId;
-use patchflock_api::run::{Operation, RunEntry};
+use patchflock_api::run::{Ending, Operation, RunEntry};
 use patchflock_api::status::Started;
 use patchflock_machine::host::HostFacts;
 use patchflock_machine::root::Root;
@@ -34,6 +34,9 @@ use crate::{clock, policy};
 
 /// Facts that may wait for the loop: requests are bounded by their connections, answers by the one step at a time.
 const QUEUE: usize = 64;
+/// Runs of the history that the decider learns of when it starts. One crash loses the last; a lost journal loses all, and
+/// these are as many as a node has in some days.
+const KNOWN: usize = 50;
 /// The clock of the wall is looked at so often: it can jump, and a machine can sleep.
 const LOOK: Duration = Duration::from_secs(60);
 /// Why an installation without an order is not even tried: the privileged half would refuse it.
@@ -81,6 +84,8 @@ pub struct Daemon {
     /// Facts of our own making, before anything that comes from outside.
     backlog: VecDeque<Event>,
     last_run: Option<RunEntry>,
+    /// How runs of windows that are still open ended.
+    ended: BTreeMap<RunId, (Ending, String)>,
     wake_at: Option<DateTime<Utc>>,
     last_seen: DateTime<Utc>,
     started_at: DateTime<Utc>,
@@ -100,10 +105,13 @@ impl Daemon {
         let policy = policy::read(&wiring.root, &wiring.config, &wiring.facts.hostname, now);
         let mut warnings = store.warnings();
         warnings.extend(read.warning);
-        let core = Core::new(store.node_id().clone(), policy.policy, read.payload.unwrap_or_default());
+        let newest = store.newest(KNOWN, None, None).context("reading the history")?;
+        let mut journal = read.payload.unwrap_or_default();
+        journal.learn(newest.iter().rev().map(|entry| &entry.spec.id));
+        let core = Core::new(store.node_id().clone(), policy.policy, journal);
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let slots = Slots::new(store.directory().join("token"));
-        let last_run = store.newest(1, None, None).context("reading the history")?.pop();
+        let last_run = newest.into_iter().next();
         let mut daemon = Self {
             wiring,
             core,
@@ -118,6 +126,7 @@ impl Daemon {
             progress: None,
             backlog: VecDeque::new(),
             last_run,
+            ended: BTreeMap::new(),
             wake_at: None,
             last_seen: now,
             started_at: now,

@@ -66,6 +66,7 @@ pub(crate) fn trigger(spec: &RunSpec) -> String {
     match &spec.trigger {
         Trigger::Window { window, task, .. } => format!("window {window}, task {task}"),
         Trigger::Request { by, .. } => by.clone(),
+        Trigger::Ahead { window, task, .. } => format!("ahead of window {window}, task {task}"),
         Trigger::Routine {} => "routine".into(),
     }
 }

@@ -29,6 +29,7 @@ fn the_shipped_settings_change_nothing_and_their_commented_keys_are_the_defaults
         "group",
         "tags",
         "scan_interval_hours",
+        "fetch_ahead_minutes",
         "history_months",
         "log",
         "foreign_updaters",

@@ -37,6 +37,9 @@ pub struct Config {
     pub tags: BTreeMap<String, String>,
     /// Hours between routine scans; 0: none.
     pub scan_interval_hours: u32,
+    /// So many minutes before a window opens this node begins, at a time of its own, to look and download; 0: it does
+    /// not.
+    pub fetch_ahead_minutes: u32,
     /// How long the history is kept, in months.
     pub history_months: u32,
     /// Filter of the log, as tracing reads it.
@@ -77,6 +80,7 @@ impl Default for Config {
         Self {
             tags: BTreeMap::new(),
             scan_interval_hours: 24,
+            fetch_ahead_minutes: 60,
             history_months: 24,
             log: "info".into(),
             foreign_updaters: ForeignUpdaters::Report,
@@ -109,6 +113,7 @@ struct Node {
 #[serde(deny_unknown_fields, default)]
 struct Agent {
     scan_interval_hours: Option<u32>,
+    fetch_ahead_minutes: Option<u32>,
     history_months: Option<u32>,
     log: Option<String>,
     foreign_updaters: Option<ForeignUpdaters>,
@@ -180,12 +185,24 @@ impl Config {
         {
             return Err(format!("tag {key:?}: up to 128 characters = up to 256, without control characters"));
         }
+        if self.tags.get(PATCH_GROUP).is_some_and(|group| group.trim() != group) {
+            return Err(format!(
+                "{PATCH_GROUP:?} begins or ends with a blank: no registration would match it"
+            ));
+        }
         number(
             &mut self.scan_interval_hours,
             agent.scan_interval_hours,
             0,
             MAX_SCAN_INTERVAL,
             "scan_interval_hours",
+        )?;
+        number(
+            &mut self.fetch_ahead_minutes,
+            agent.fetch_ahead_minutes,
+            0,
+            MAX_TIMEOUT,
+            "fetch_ahead_minutes",
         )?;
         number(&mut self.history_months, agent.history_months, 1, MAX_HISTORY, "history_months")?;
         self.log = agent.log.unwrap_or(std::mem::take(&mut self.log));
@@ -280,6 +297,8 @@ mod tests {
             ("[node]\ngroup = \"a\"\ntags = {\"Patch Group\" = \"b\"}\n", "keep one of them"),
             ("[node]\ntags = {\"a\\u0007\" = \"b\"}\n", "control characters"),
             ("[policy]\nalternative_sources = \"yes\"\n", "expected a boolean"),
+            ("[node]\ngroup = \"prod \"\n", "begins or ends with a blank"),
+            ("[agent]\nfetch_ahead_minutes = 1441\n", "fetch_ahead_minutes = 1441: it can be 0 to 1440"),
             ("[agent\n", "line 1"),
         ] {
             let said = refused(&[("patchflock.toml", text)]);

@@ -87,6 +87,12 @@ impl RunId {
         Self(format!("w-{}", digest(&[fleet, window, &start, task])))
     }
 
+    /// The look and the download ahead of that run.
+    pub fn of_ahead(fleet: &str, window: &str, start: DateTime<Utc>, task: &str) -> Self {
+        let start = start.timestamp().to_string();
+        Self(format!("a-{}", digest(&["ahead", fleet, window, &start, task])))
+    }
+
     /// The one run of an order.
     pub fn of_order(order: &OrderId) -> Self {
         Self(format!("r-{}", digest(&["order", order.as_str()])))

@@ -57,6 +57,15 @@ pub enum Trigger {
         /// From here on nothing new starts.
         expires: DateTime<Utc>,
     },
+    /// The agent's own look and download ahead of a window's installation (design 7b). It never disturbs the machine.
+    Ahead {
+        /// Name of the window.
+        window: String,
+        /// Name of the task that will install.
+        task: String,
+        /// When the firing starts: from then on it is the window's own run that looks and downloads.
+        start: DateTime<Utc>,
+    },
     /// The agent's own regular scan.
     Routine {},
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod alternative;
 mod files;
+pub mod node;
 mod os_release;
 pub mod records;
 #[cfg(test)]

@@ -12,7 +12,10 @@ use axum::response::Response;
 use axum::routing::get;
 use patchflock_api::answer::DocumentText;
 use patchflock_api::ids::RunId;
+use patchflock_api::status::Status;
 use patchflock_baselines::document::Kind;
+use patchflock_machine::host::node;
+use patchflock_machine::root::Root;
 use serde::Deserialize;
 
 use super::discretion::{self, Audience, has_sources};
@@ -44,11 +47,12 @@ pub(super) fn router() -> Router<Shared> {
 async fn status(State(shared): State<Shared>) -> Result<Response, Refusal> {
     let snapshot = shared.handle.snapshot.borrow().clone();
     let plan = snapshot.status.survey.as_ref().map_or(0, |survey| survey.plan.items.len());
+    // Read for who asks alone, and so quickly that no thread is worth it: nobody is to wait behind large files.
+    let status = Status { machine: Some(node::read(&Root::host())), ..snapshot.status.clone() };
     if plan > SMALL_PLAN {
-        let status = snapshot.status.clone();
         return shared.places.made(shared.audience, move || Ok(status)).await;
     }
-    shared.audience.json(&snapshot.status).map(|bytes| whole(bytes, None)).map_err(Refusal::failed)
+    shared.audience.json(&status).map(|bytes| whole(bytes, None)).map_err(Refusal::failed)
 }
 
 async fn survey(State(shared): State<Shared>) -> Result<Response, Refusal> {

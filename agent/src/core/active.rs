@@ -44,6 +44,9 @@ pub struct Active {
     pub begun: bool,
     /// The newest survey before the installation.
     pub survey: Option<Survey>,
+    /// Fingerprint of the policy when the machine was last looked at.
+    #[serde(default)]
+    pub surveyed_under: Option<String>,
     /// What the transaction did.
     pub installed: Option<Installed>,
     /// What the hooks did.
@@ -82,6 +85,7 @@ impl Active {
             token: None,
             begun: false,
             survey: None,
+            surveyed_under: None,
             installed: None,
             hooks: Vec::new(),
             boot_before: None,
@@ -92,6 +96,24 @@ impl Active {
             health: None,
             verdict: None,
             notes: Vec::new(),
+        }
+    }
+
+    /// The agent does it of its own accord, and gives way to whoever asks for something.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.spec.trigger, Trigger::Routine {} | Trigger::Ahead { .. })
+    }
+
+    /// It downloads what is planned.
+    pub(super) fn fetches(&self) -> bool {
+        self.spec.operation == Operation::Install || self.ahead_of().is_some()
+    }
+
+    /// The window ahead of which it looks and downloads, and when that opens.
+    pub(super) fn ahead_of(&self) -> Option<(&str, DateTime<Utc>)> {
+        match &self.spec.trigger {
+            Trigger::Ahead { window, start, .. } => Some((window, *start)),
+            _ => None,
         }
     }
 
@@ -154,7 +176,17 @@ impl Active {
         match &self.spec.trigger {
             Trigger::Window { cutoff, .. } => Some(*cutoff),
             Trigger::Request { expires, .. } => Some(*expires),
+            // Then the window's own run does it.
+            Trigger::Ahead { start, .. } => Some(*start),
             Trigger::Routine {} => None,
+        }
+    }
+
+    /// Before it nothing is disturbed.
+    pub(super) fn start(&self) -> Option<DateTime<Utc>> {
+        match &self.spec.trigger {
+            Trigger::Window { start, .. } => Some(*start),
+            Trigger::Request { .. } | Trigger::Ahead { .. } | Trigger::Routine {} => None,
         }
     }
 
@@ -162,7 +194,7 @@ impl Active {
     pub fn end(&self) -> Option<DateTime<Utc>> {
         match &self.spec.trigger {
             Trigger::Window { end, .. } => Some(*end),
-            Trigger::Request { .. } | Trigger::Routine {} => None,
+            Trigger::Request { .. } | Trigger::Ahead { .. } | Trigger::Routine {} => None,
         }
     }
 

@@ -73,3 +73,53 @@ pub enum Act {
     /// Ask whether the machine is well.
     Health,
 }
+
+impl std::fmt::Display for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Survey { refresh: true, .. } => "fetching metadata, scanning and planning",
+            Self::Survey { refresh: false, attempted: false } => "scanning and planning",
+            Self::Survey { refresh: false, attempted: true } => "scanning to see what was installed",
+            Self::Fetch => "downloading",
+            Self::AcquireSlot => "asking for permission to disturb the machine",
+            Self::Hook(HookPoint::PreInstall) => "running the hooks before the installation",
+            Self::Hook(HookPoint::PostInstall) => "running the hooks after the installation",
+            Self::Hook(HookPoint::PreReboot) => "running the hooks before the reboot",
+            Self::Hook(HookPoint::OnExit) => "running the hooks at the end",
+            Self::Install { token, .. } => {
+                return write!(f, "installing under token {token}, or following it");
+            }
+            Self::Reboot { .. } => "rebooting the machine, or asking whether it has booted",
+            Self::Health => "looking whether the machine is well",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_told_in_words() {
+        let mut words = std::collections::BTreeSet::new();
+        for act in [
+            Act::Survey { refresh: true, attempted: false },
+            Act::Survey { refresh: false, attempted: false },
+            Act::Survey { refresh: false, attempted: true },
+            Act::Fetch,
+            Act::AcquireSlot,
+            Act::Hook(HookPoint::PreInstall),
+            Act::Hook(HookPoint::PostInstall),
+            Act::Hook(HookPoint::PreReboot),
+            Act::Hook(HookPoint::OnExit),
+            Act::Install { token: 7, not_after: None },
+            Act::Reboot { not_after: None },
+            Act::Health,
+        ] {
+            let told = act.to_string();
+            assert!(!told.contains('{') && told.starts_with(|c: char| c.is_lowercase()), "{act:?}: {told}");
+            words.insert(told);
+        }
+        assert_eq!(words.len(), 12, "each differs from the others");
+    }
+}

@@ -111,6 +111,10 @@ pub struct Policy {
     pub hostname: String,
     /// Hours between the agent's own scans; 0: none.
     pub scan_interval_hours: u32,
+    /// Minutes before a window within which this node looks and downloads; 0: it does not.
+    pub fetch_ahead_minutes: u32,
+    /// Of everything that a survey's answer depends on and people decide: another one, and the machine is looked at anew.
+    pub fingerprint: String,
 }
 
 /// A window in force.

@@ -23,8 +23,14 @@ pub struct Journal {
     pub ended: Vec<RunId>,
     /// The newest survey.
     pub survey: Option<Survey>,
+    /// Fingerprint of the policy under which it was made; `None`: by a version that kept none.
+    #[serde(default)]
+    pub survey_policy: Option<String>,
     /// When the last scan run ended.
     pub last_scan_run: Option<DateTime<Utc>>,
+    /// Fingerprint of the policy under which it looked, or tried to.
+    #[serde(default)]
+    pub last_scan_policy: Option<String>,
     /// Scans of windows that opened and closed while this node was away, to be made up for.
     pub late_scans: Vec<RunSpec>,
     /// The decider was awake then.
@@ -39,7 +45,9 @@ impl Default for Journal {
             active: None,
             ended: Vec::new(),
             survey: None,
+            survey_policy: None,
             last_scan_run: None,
+            last_scan_policy: None,
             late_scans: Vec::new(),
             awake_until: None,
         }
@@ -57,6 +65,17 @@ impl Journal {
     /// Whether the run was carried out or accounted for.
     pub fn has_ended(&self, run: &RunId) -> bool {
         self.ended.contains(run)
+    }
+
+    /// What the history tells has happened, whatever this journal remembers: it was written first, and a crash may have
+    /// come between the two, or the journal was lost. The oldest first.
+    pub fn learn<'a>(&mut self, told: impl IntoIterator<Item = &'a RunId>) {
+        for run in told {
+            if self.active.as_ref().is_some_and(|active| active.spec.id == *run) {
+                self.active = None;
+            }
+            self.ended(run.clone());
+        }
     }
 
     pub(super) fn ended(&mut self, run: RunId) {

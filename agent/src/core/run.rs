@@ -15,6 +15,11 @@ const TRIES: u32 = 8;
 /// So often a run plans anew because the machine changed under it.
 const PLANS: u32 = 3;
 
+/// A clock that is set right is set back by less, and its window is worth waiting for.
+const SET_BACK: TimeDelta = TimeDelta::minutes(5);
+/// Why a run of a window does nothing, although it began in it.
+const BEFORE: &str = "the clock went back to before the window opened";
+
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
@@ -40,7 +45,14 @@ impl Active {
             }
             (Step::Fetch, Answer::Fetched(Ok(()))) => {
                 span(self);
-                Next::Step(Step::Slot)
+                let planned = self.survey.as_ref().map_or(0, |s| s.plan.items.len());
+                match self.ahead_of() {
+                    Some((window, _)) => Next::End(
+                        Ending::Succeeded,
+                        format!("{planned} fetched ahead of the window {window}"),
+                    ),
+                    None => Next::Step(Step::Slot),
+                }
             }
             (Step::Slot, Answer::Slot(SlotAnswer::Granted { token })) => {
                 span(self);
@@ -177,6 +189,12 @@ impl Active {
                 (Ending::Succeeded, format!("scanned; no baseline is in effect: {why}"))
             }
             Choice::Unknown { why } | Choice::Skipped { why } => (Ending::Skipped, why),
+            Choice::Selected { .. } if self.ahead_of().is_some() && planned > 0 => {
+                return Next::Step(Step::Fetch);
+            }
+            Choice::Selected { .. } if self.ahead_of().is_some() => {
+                (Ending::NothingToDo, "nothing would be installed, so nothing was fetched".to_owned())
+            }
             Choice::Selected { .. } if self.spec.operation == Operation::Scan => {
                 (Ending::Succeeded, "scanned".to_owned())
             }
@@ -212,7 +230,7 @@ impl Active {
                 if trouble.kind == TroubleKind::Busy && self.step == Step::Transaction {
                     self.begun = false;
                 }
-                let limited = before && self.spec.operation == Operation::Install && self.cutoff().is_some();
+                let limited = before && self.fetches() && self.cutoff().is_some();
                 // A transaction that may be running is followed for as long as it takes.
                 if limited || self.step == Step::Transaction || self.retries < TRIES {
                     let wait = FIRST_WAIT * 2_i32.pow(self.retries.saturating_sub(1).min(5));
@@ -248,6 +266,10 @@ impl Active {
 
     /// The time for the current step has passed (invariant I4): what follows instead.
     pub(super) fn out_of_time(&mut self, now: DateTime<Utc>) -> Option<Next> {
+        if let Some((window, start)) = self.ahead_of() {
+            let late = format!("the window {window} opened before everything was fetched");
+            return (start <= now).then(|| Next::End(Ending::Failed, self.with_last_trouble(late)));
+        }
         if self.spec.operation == Operation::Scan || self.spec.dry_run {
             return None;
         }
@@ -256,11 +278,14 @@ impl Active {
             Step::Survey | Step::Fetch | Step::Slot | Step::PreInstall | Step::Transaction
         );
         let reboots = matches!(self.step, Step::PreReboot | Step::Reboot);
-        if starts && !self.begun && self.cutoff().is_some_and(|cutoff| cutoff <= now) {
-            let mut why = "the cutoff passed before the installation".to_owned();
-            if let Some(trouble) = self.steps.iter().rev().find_map(|s| s.trouble.as_ref()) {
-                why = format!("{why}; last trouble: {trouble}");
-            }
+        let early = self.start().map(|start| start - now).filter(|early| *early > TimeDelta::zero());
+        if let Some(early) = early.filter(|early| starts && !self.begun && *early <= SET_BACK) {
+            return Some(Next::Wait(now + early, BEFORE.to_owned()));
+        }
+        let late = self.cutoff().is_some_and(|cutoff| cutoff <= now);
+        if starts && !self.begun && (late || early.is_some()) {
+            let what = if late { "the cutoff passed before the installation" } else { BEFORE };
+            let why = self.with_last_trouble(what.to_owned());
             return match (self.interrupted > 0, self.token.is_some() || super::holds_slot(self.step)) {
                 // What the interrupted transaction did still has to be proven, and Survey repairs.
                 (true, _) if self.step == Step::Survey => None,
@@ -276,11 +301,20 @@ impl Active {
                 }
             };
         }
-        if reboots && self.reboot_asked_at.is_none() && self.end().is_some_and(|end| end <= now) {
-            self.notes.push("the reboot was left out, because the window is over".to_owned());
+        let over = self.end().is_some_and(|end| end <= now);
+        if reboots && self.reboot_asked_at.is_none() && (over || early.is_some()) {
+            let why = if over { "the window is over" } else { BEFORE };
+            self.notes.push(format!("the reboot was left out, because {why}"));
             return Some(Next::Step(Step::Health));
         }
         None
+    }
+
+    fn with_last_trouble(&self, why: String) -> String {
+        match self.steps.iter().rev().find_map(|s| s.trouble.as_ref()) {
+            Some(trouble) => format!("{why}; last trouble: {trouble}"),
+            None => why,
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! The decider, fact by fact; and the whole table of its state machine.
+//! The decider, fact by fact.
 
-use std::fmt::Write;
+mod again;
+mod routine;
+mod table;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::ids::RunId;
 use patchflock_api::run::{
     Choice, ComplianceSummary, Ending, Health, HookPoint, HookResult, HookRun, Installed, Operation,
-    RebootChoice, RunSpec, Step, Survey, Trigger, Trouble, TroubleKind,
+    RebootChoice, RunEntry, RunSpec, Step, Survey, Trigger, Trouble, TroubleKind,
 };
 use patchflock_api::status::StartRun;
 use patchflock_baselines::compliance::{Counts, NodeStatus};
@@ -102,115 +104,6 @@ fn active(step: Step, reboot: RebootChoice) -> Active {
     active
 }
 
-/// Every kind of answer there is.
-fn answers() -> Vec<(String, Answer)> {
-    let mut all: Vec<(String, Answer)> = Vec::new();
-    for (name, found) in [
-        ("nothing planned, no reboot", survey(&[], Some(false))),
-        ("nothing planned, reboot needed", survey(&[], Some(true))),
-        ("planned", survey(&["a"], Some(false))),
-        ("no baseline", Survey { choice: Choice::Unknown { why: "expired".into() }, ..survey(&[], None) }),
-        ("skipped node", Survey { choice: Choice::Skipped { why: "untagged".into() }, ..survey(&[], None) }),
-        (
-            "all held",
-            Survey {
-                plan: Plan {
-                    items: Vec::new(),
-                    held: vec![Held {
-                        name: "a".into(),
-                        arch: String::new(),
-                        version: "2".into(),
-                        reason: "needs b".into(),
-                    }],
-                },
-                ..survey(&[], Some(false))
-            },
-        ),
-    ] {
-        all.push((format!("survey: {name}"), Answer::Surveyed(Ok(Box::new(found)))));
-    }
-    all.push(("fetched".into(), Answer::Fetched(Ok(()))));
-    all.push(("slot granted".into(), Answer::Slot(SlotAnswer::Granted { token: 5 })));
-    let until = noon() + TimeDelta::minutes(3);
-    all.push(("slot refused".into(), Answer::Slot(SlotAnswer::Refused { until, why: "queue".into() })));
-    all.push(("hooks fine".into(), Answer::Hooked(Ok(hooked(HookPoint::OnExit, None)))));
-    all.push(("hook failed".into(), Answer::Hooked(Ok(hooked(HookPoint::OnExit, Some("exit 1"))))));
-    let failed =
-        |failed: &[&str]| Installed { installed: 1, failed: failed.iter().map(|f| (*f).into()).collect() };
-    all.push(("installed".into(), Answer::Installed(Ok(failed(&[])))));
-    all.push(("one failed".into(), Answer::Installed(Ok(failed(&["b: postinst"])))));
-    all.push(("rebooting".into(), Answer::Rebooting(Ok(Reboot::UnderWay))));
-    let done = Reboot::Done { boot_id: Some("boot-2".into()) };
-    all.push(("rebooted".into(), Answer::Rebooting(Ok(done))));
-    all.push(("well".into(), Answer::Health(Ok(Health { complaints: Vec::new() }))));
-    all.push(("unwell".into(), Answer::Health(Ok(Health { complaints: vec!["x.service failed".into()] }))));
-    for kind in [
-        TroubleKind::Busy,
-        TroubleKind::Unavailable,
-        TroubleKind::PlanChanged,
-        TroubleKind::Failed,
-        TroubleKind::Interrupted,
-    ] {
-        let t = || trouble(kind);
-        all.push((format!("survey {kind:?}"), Answer::Surveyed(Err(t()))));
-        all.push((format!("fetch {kind:?}"), Answer::Fetched(Err(t()))));
-        all.push((format!("hook {kind:?}"), Answer::Hooked(Err(t()))));
-        all.push((format!("install {kind:?}"), Answer::Installed(Err(t()))));
-        all.push((format!("reboot {kind:?}"), Answer::Rebooting(Err(t()))));
-        all.push((format!("health {kind:?}"), Answer::Health(Err(t()))));
-    }
-    all
-}
-
-#[test]
-fn every_step_and_every_answer() {
-    let mut table = String::new();
-    for reboot in [RebootChoice::IfNeeded, RebootChoice::Always, RebootChoice::Never] {
-        for step in Step::ALL {
-            writeln!(table, "## {step:?}, reboot {reboot:?}").unwrap();
-            for (name, answer) in answers() {
-                let mut run = active(step, reboot);
-                let before = run.clone();
-                match run.answered(noon(), answer) {
-                    Some(next) => writeln!(table, "{name}: {}", told(&next)).unwrap(),
-                    None => assert_eq!(run, before, "{step:?} {name}: a foreign answer changes nothing"),
-                }
-            }
-        }
-    }
-    insta::assert_snapshot!(table);
-}
-
-fn told(next: &run::Next) -> String {
-    match next {
-        run::Next::Step(step) => format!("{step:?}"),
-        run::Next::Wait(until, why) => format!("wait {} s: {why}", (*until - noon()).num_seconds()),
-        run::Next::AwaitBoot => "wait for the boot".into(),
-        run::Next::End(ending, why) => format!("END {ending:?}: {why}"),
-    }
-}
-
-#[test]
-fn what_time_forbids_at_every_step() {
-    let mut table = String::new();
-    for (when, now) in [
-        ("before the cutoff", noon()),
-        ("at the cutoff", noon() + TimeDelta::hours(1)),
-        ("at the end", noon() + TimeDelta::hours(2)),
-    ] {
-        for step in Step::ALL {
-            for begun in [false, true] {
-                let mut run = active(step, RebootChoice::IfNeeded);
-                run.begun = begun;
-                if let Some(next) = run.out_of_time(now) {
-                    writeln!(table, "{when}, {step:?}, begun {begun}: {}", told(&next)).unwrap();
-                }
-            }
-        }
-    }
-    insta::assert_snapshot!(table);
-}
-
 /// A decider without windows that has started.
 pub(crate) fn core() -> Core {
     let mut core = Core::new("n-1".parse().unwrap(), Policy::default(), Journal::default());
@@ -248,7 +141,7 @@ pub(crate) fn answer(core: &mut Core, now: DateTime<Utc>, answer: Answer) -> Vec
     core.on(now, Event::Answered { step, answer })
 }
 
-fn entry(effects: &[Effect]) -> Option<&RunEntry> {
+pub(crate) fn entry(effects: &[Effect]) -> Option<&RunEntry> {
     effects.iter().find_map(|e| match e {
         Effect::Record(entry) => Some(&**entry),
         _ => None,
@@ -447,127 +340,4 @@ fn a_wait_does_not_grow_with_a_clock_that_goes_back() {
     answer(&mut core, noon(), Answer::Surveyed(Err(trouble(TroubleKind::Busy))));
     assert!(doing(&core.on(noon() + TimeDelta::seconds(5), Event::Woke)).is_none(), "not yet");
     assert!(doing(&core.on(noon() - TimeDelta::days(2), Event::Woke)).is_some());
-}
-
-#[test]
-fn an_interrupted_transaction_is_looked_at_and_tried_once_more_with_a_new_token() {
-    let mut core = core();
-    request(&mut core, noon(), "r-1", install());
-    for token in [3, 4] {
-        answer(&mut core, noon(), surveyed(&["a"], Some(false)));
-        answer(&mut core, noon(), Answer::Fetched(Ok(())));
-        answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token }));
-        let effects = answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
-        assert!(matches!(doing(&effects).unwrap().1, Act::Install { token: t, .. } if t == token));
-        answer(&mut core, noon(), Answer::Installed(Err(trouble(TroubleKind::Interrupted))));
-    }
-    assert_eq!(core.journal().active.as_ref().unwrap().step, Step::Assess, "twice is enough");
-    answer(&mut core, noon(), surveyed(&["a"], Some(false)));
-    answer(&mut core, noon(), Answer::Health(Ok(Health { complaints: Vec::new() })));
-    let effects = answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::OnExit, None))));
-    assert_eq!(entry(&effects).unwrap().ending, Ending::Failed);
-}
-
-#[test]
-fn a_run_that_finds_nothing_left_to_do_after_its_hooks_began_ends_through_the_last_one() {
-    for expired in [false, true] {
-        let mut core = core();
-        request(&mut core, noon(), "r-1", install());
-        answer(&mut core, noon(), surveyed(&["a"], Some(false)));
-        answer(&mut core, noon(), Answer::Fetched(Ok(())));
-        answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token: 3 }));
-        answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
-        answer(&mut core, noon(), Answer::Installed(Err(trouble(TroubleKind::PlanChanged))));
-        let active = core.journal().active.clone().unwrap();
-        assert!(active.step == Step::Survey && !active.may_cancel());
-        let now = if expired { active.cutoff().unwrap() } else { noon() };
-        let effects = match expired {
-            true => core.on(now, Event::Started),
-            false => answer(&mut core, now, surveyed(&[], Some(false))),
-        };
-        assert_eq!(doing(&effects).unwrap().1, Act::Hook(HookPoint::OnExit), "{effects:?}");
-        let effects = answer(&mut core, now, Answer::Hooked(Ok(hooked(HookPoint::OnExit, None))));
-        let wanted = if expired { Ending::Skipped } else { Ending::NothingToDo };
-        let entry = entry(&effects).unwrap();
-        assert_eq!(entry.ending, wanted);
-        assert_eq!(entry.hooks.iter().filter(|h| h.point == HookPoint::PreInstall).count(), 1);
-    }
-}
-
-#[test]
-fn a_second_try_begins_after_the_first_and_hooks_that_ran_once_are_told_once() {
-    let mut core = core();
-    request(&mut core, noon(), "r-1", install());
-    let later = noon() + TimeDelta::minutes(2);
-    for (now, troubles) in [(noon(), true), (later, false)] {
-        answer(&mut core, now, surveyed(&["a"], Some(false)));
-        answer(&mut core, now, Answer::Fetched(Ok(())));
-        answer(&mut core, now, Answer::Slot(SlotAnswer::Granted { token: 3 }));
-        answer(&mut core, now, Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
-        if troubles {
-            answer(&mut core, later, Answer::Installed(Err(trouble(TroubleKind::PlanChanged))));
-        }
-    }
-    let end = later + TimeDelta::minutes(3);
-    answer(&mut core, end, Answer::Installed(Err(trouble(TroubleKind::Busy))));
-    core.on(end + TimeDelta::minutes(1), Event::Woke);
-    answer(&mut core, end + TimeDelta::minutes(4), Answer::Installed(Err(trouble(TroubleKind::Failed))));
-    let active = core.journal().active.as_ref().unwrap();
-    assert_eq!(active.hooks.len(), 1);
-    for pair in active.steps.windows(2) {
-        assert!(pair[0].finished_at <= pair[1].started_at, "{pair:?}");
-    }
-}
-
-#[test]
-fn the_routine_scan_comes_at_the_start_and_after_its_interval() {
-    let policy = Policy { scan_interval_hours: 24, ..Policy::default() };
-    let mut core = Core::new("n-1".parse().unwrap(), policy, Journal::default());
-    let effects = core.on(noon(), Event::Started);
-    assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: true, attempted: false });
-    answer(&mut core, noon(), surveyed(&["a"], None));
-    assert!(doing(&core.on(noon() + TimeDelta::hours(23), Event::Woke)).is_none());
-    assert!(doing(&core.on(noon() + TimeDelta::hours(24), Event::Woke)).is_some());
-}
-
-#[test]
-fn the_routine_scan_gives_way_to_a_request_and_new_documents_are_looked_at_by_a_scan() {
-    let policy = Policy { scan_interval_hours: 24, ..Policy::default() };
-    let mut core = Core::new("n-1".parse().unwrap(), policy.clone(), Journal::default());
-    core.on(noon(), Event::Started);
-    let effects = request(&mut core, noon(), "r-1", install());
-    assert_eq!(entry(&effects).map(|e| e.ending), Some(Ending::Cancelled));
-    assert_eq!(core.journal().active.as_ref().map(|a| a.spec.id.clone()), Some(run_id("r-1")));
-    answer(&mut core, noon(), surveyed(&[], Some(false)));
-    assert!(core.journal().active.is_none(), "the next scan is a day away");
-    let effects = core.on(noon(), Event::PolicyRead { policy });
-    assert_eq!(doing(&effects).unwrap().1, Act::Survey { refresh: true, attempted: false });
-}
-
-#[test]
-fn an_interrupted_transaction_of_which_nothing_can_be_proven_is_no_success() {
-    let unknown = |why: &str| Survey { choice: Choice::Unknown { why: why.into() }, ..survey(&[], None) };
-    let unseen = {
-        let mut found = survey(&[], Some(false));
-        found.compliance.as_mut().unwrap().status = NodeStatus::Unknown;
-        found
-    };
-    for (found, ending) in [
-        (unknown("the baseline was deleted"), Ending::Failed),
-        (unseen, Ending::Failed),
-        (survey(&[], Some(false)), Ending::Succeeded),
-    ] {
-        let mut core = core();
-        request(&mut core, noon(), "r-1", install());
-        answer(&mut core, noon(), surveyed(&["a"], Some(false)));
-        answer(&mut core, noon(), Answer::Fetched(Ok(())));
-        answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token: 1 }));
-        answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
-        answer(&mut core, noon(), Answer::Installed(Err(trouble(TroubleKind::Interrupted))));
-        answer(&mut core, noon(), Answer::Surveyed(Ok(Box::new(found))));
-        answer(&mut core, noon(), surveyed(&[], Some(false)));
-        answer(&mut core, noon(), Answer::Health(Ok(Health { complaints: Vec::new() })));
-        let effects = answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::OnExit, None))));
-        assert_eq!(entry(&effects).unwrap().ending, ending);
-    }
 }

@@ -5,14 +5,17 @@ use std::hash::Hasher;
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::ids::{NodeId, RunId};
 use patchflock_api::run::{Operation, RebootChoice, RunSpec, Trigger};
-use patchflock_api::status::NextRun;
+use patchflock_api::status::{NextRun, OpenTask, OpenWindow, TaskState};
 use patchflock_baselines::schedule::Occurrence;
 use patchflock_baselines::window::{CatchUp, NodeFacts, RebootOption, TaskAction};
 
 use super::event::{Policy, Window};
+use super::{Journal, ahead};
 
 /// Name of the fleet in run ids: a machine alone is a fleet of its own.
-const ALONE: &str = "";
+pub(super) const ALONE: &str = "";
+/// Why a run does not happen whose turn did not come.
+const TOO_LATE: &str = "the cutoff passed before it could start";
 /// Firings looked at of one window while it was away: the last ones tell enough.
 const MISSED_CAP: usize = 3;
 
@@ -26,14 +29,14 @@ pub(super) struct Due {
 }
 
 /// A task of a window that is this node's.
-struct Mine {
-    task: String,
+pub(super) struct Mine {
+    pub(super) task: String,
     /// What to do, or why it is not done.
-    what: Result<(Operation, RebootChoice), String>,
+    pub(super) what: Result<(Operation, RebootChoice), String>,
 }
 
 /// The tasks that are this node's, by priority.
-fn mine(window: &Window, policy: &Policy, node: &NodeId) -> Vec<Mine> {
+pub(super) fn mine(window: &Window, policy: &Policy, node: &NodeId) -> Vec<Mine> {
     let facts =
         NodeFacts { node_id: node.to_string(), hostname: policy.hostname.clone(), tags: policy.tags.clone() };
     let tasks = window.window.tasks_for(&facts).into_iter();
@@ -80,12 +83,17 @@ fn start_of(window: &Window, node: &NodeId, firing: &Occurrence) -> DateTime<Utc
     if splay == 0 {
         return firing.start;
     }
+    firing.start + share(node, &[&window.window.name], firing.start, splay)
+}
+
+/// This node's share of so many seconds: less than all of them.
+pub(super) fn share(node: &NodeId, of: &[&str], start: DateTime<Utc>, seconds: i64) -> TimeDelta {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     hash.write(node.as_str().as_bytes());
-    hash.write(window.window.name.as_bytes());
-    hash.write(&firing.start.timestamp().to_le_bytes());
-    let share = i64::try_from(hash.finish() % u64::try_from(splay).unwrap_or(1)).unwrap_or(0);
-    firing.start + TimeDelta::seconds(share)
+    of.iter().for_each(|part| hash.write(part.as_bytes()));
+    hash.write(&start.timestamp().to_le_bytes());
+    let seconds = u64::try_from(seconds).unwrap_or(0).max(1);
+    TimeDelta::seconds(i64::try_from(hash.finish() % seconds).unwrap_or(0))
 }
 
 /// FNV-1a: spread is all that is needed, and it must never change with the compiler.
@@ -139,7 +147,7 @@ pub(super) fn due(policy: &Policy, node: &NodeId, back_at: DateTime<Utc>, now: D
             match &task.what {
                 Err(why) => due.lost.push((spec, why.clone())),
                 Ok(_) if now >= newest.cutoff => {
-                    due.lost.push((spec, "the cutoff passed before it could start".to_owned()));
+                    due.lost.push((spec, TOO_LATE.to_owned()));
                 }
                 Ok(_) if window.window.catch_up == CatchUp::Never && starts < back_at => {
                     due.lost.push((
@@ -170,15 +178,17 @@ pub(super) fn missed(
 ) -> Vec<(RunSpec, String)> {
     let mut found = Vec::new();
     for window in &policy.windows {
-        for firing in closed_meanwhile(window, awake_until, back_at.min(now)) {
+        let closed = closed_meanwhile(window, awake_until, back_at.min(now));
+        for firing in &closed {
             for task in mine(window, policy, node) {
-                if !scans_later(window, &task) {
+                // The last scan is made up for, and with it those before.
+                if !(scans_later(window, &task) && closed.last() == Some(firing)) {
                     let why = format!(
                         "this machine or its agent was not running while the window was open ({} to {})",
                         firing.start.format("%F %R"),
                         firing.end.format("%F %R UTC")
                     );
-                    found.push((spec(window, &firing, &task), why));
+                    found.push((spec(window, firing, &task), why));
                 }
             }
         }
@@ -207,12 +217,32 @@ fn scans_later(window: &Window, task: &Mine) -> bool {
     window.window.catch_up == CatchUp::ScanLater && matches!(task.what, Ok((Operation::Scan, _)))
 }
 
-/// The last firings whose cutoff passed after `from` and before `until`.
+/// Runs of firings whose cutoff passed since the last look, while this node was awake: what has not begun never will. A
+/// window that has ended by then, as one without a cutoff has, is not under way any more, and so [`due`] is silent.
+pub(super) fn passed(
+    policy: &Policy,
+    node: &NodeId,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Vec<(RunSpec, String)> {
+    let mut found = Vec::new();
+    for window in &policy.windows {
+        for firing in closed_meanwhile(window, since, now) {
+            for task in mine(window, policy, node) {
+                let why = task.what.clone().err().unwrap_or_else(|| TOO_LATE.to_owned());
+                found.push((spec(window, &firing, &task), why));
+            }
+        }
+    }
+    found
+}
+
+/// The last firings whose cutoff passed after `from`, and at `until` at the latest.
 fn closed_meanwhile(window: &Window, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Occurrence> {
     // A machine that was off for years does not go through all of them.
     let from = from.max(until - TimeDelta::days(62));
     let mut last: Vec<Occurrence> = Vec::new();
-    for firing in window.window.occurrences(from).take_while(|o| o.cutoff < until) {
+    for firing in window.window.occurrences(from).take_while(|o| o.cutoff <= until) {
         if firing.cutoff > from && firing.frozen.is_none() && in_force(window, firing.start) {
             if last.len() == MISSED_CAP {
                 last.remove(0);
@@ -221,6 +251,16 @@ fn closed_meanwhile(window: &Window, from: DateTime<Utc>, until: DateTime<Utc>) 
         }
     }
     last
+}
+
+/// Both are of one task of one window.
+pub(super) fn same_task(a: &RunSpec, b: &RunSpec) -> bool {
+    match (&a.trigger, &b.trigger) {
+        (Trigger::Window { window: a, task: s, .. }, Trigger::Window { window: b, task: t, .. }) => {
+            (a, s) == (b, t)
+        }
+        _ => false,
+    }
 }
 
 /// Both are firings of one window, and the second one finds the first still at work (reference 6.11).
@@ -245,12 +285,48 @@ pub(super) fn next_instant(policy: &Policy, node: &NodeId, now: DateTime<Utc>) -
     policy.windows.iter().filter_map(of_window).min()
 }
 
+/// The next firing in force that has not started.
+pub(super) fn next(window: &Window, now: DateTime<Utc>) -> Option<Occurrence> {
+    let next = window.window.occurrences(now).find(|o| o.start > now && o.frozen.is_none());
+    next.filter(|o| in_force(window, o.start))
+}
+
+/// Windows that are open, with this node's tasks. How what is over in them ended is the history's to say.
+pub(super) fn open(policy: &Policy, node: &NodeId, journal: &Journal, now: DateTime<Utc>) -> Vec<OpenWindow> {
+    let mut found = Vec::new();
+    for window in policy.windows.iter().filter(|w| in_force(w, now)) {
+        let Some(firing) = under_way(window, now).pop() else { continue };
+        let at = start_of(window, node, &firing);
+        let tasks = mine(window, policy, node).into_iter().map(|task| {
+            let run = spec(window, &firing, &task).id;
+            let state = match &journal.active {
+                Some(active) if active.spec.id == run => TaskState::InProgress {},
+                _ if journal.has_ended(&run) => TaskState::Ended { ending: None, reason: String::new() },
+                _ => TaskState::Waiting { at },
+            };
+            OpenTask {
+                task: task.task,
+                operation: task.what.ok().map(|(operation, _)| operation),
+                run,
+                state,
+            }
+        });
+        let tasks: Vec<_> = tasks.collect();
+        if !tasks.is_empty() {
+            let Occurrence { start, cutoff, end, .. } = firing;
+            found.push(OpenWindow { window: window.window.name.clone(), start, cutoff, end, tasks });
+        }
+    }
+    found.sort_by(|a, b| (a.start, &a.window).cmp(&(b.start, &b.window)));
+    found
+}
+
 /// Coming runs of this node: the next of each task, soonest first.
 pub(super) fn coming(policy: &Policy, node: &NodeId, now: DateTime<Utc>) -> Vec<NextRun> {
     let mut runs = Vec::new();
     for window in &policy.windows {
-        let next = window.window.occurrences(now).find(|o| o.start > now && o.frozen.is_none());
-        let Some(firing) = next.filter(|o| in_force(window, o.start)) else { continue };
+        let Some(firing) = next(window, now) else { continue };
+        let begins = ahead::begins(policy, window, node, &firing).filter(|at| *at > now);
         for task in mine(window, policy, node) {
             if let Ok((operation, _)) = task.what {
                 runs.push(NextRun {
@@ -258,6 +334,7 @@ pub(super) fn coming(policy: &Policy, node: &NodeId, now: DateTime<Utc>) -> Vec<
                     task: task.task,
                     operation,
                     at: start_of(window, node, &firing),
+                    ahead_at: begins.filter(|_| operation == Operation::Install),
                 });
             }
         }
@@ -267,4 +344,4 @@ pub(super) fn coming(policy: &Policy, node: &NodeId, now: DateTime<Utc>) -> Vec<
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

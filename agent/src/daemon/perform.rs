@@ -35,7 +35,7 @@ impl Daemon {
                 self.last_run = Some(*entry);
             }
             Effect::Do { step, spec, act } => {
-                tracing::info!(run = %spec.id, number = step.number, "{act:?}");
+                tracing::info!(run = %spec.id, number = step.number, "{act}");
                 self.start(step, *spec, act);
             }
             Effect::ReleaseSlot { run, token, failed } => {

@@ -1,8 +1,9 @@
 //! What everybody may see, made anew after each fact.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use patchflock_api::status::{ActiveRun, Status};
+use patchflock_api::status::{ActiveRun, Status, TaskState};
 
 use tokio::sync::watch;
 
@@ -26,6 +27,22 @@ impl Daemon {
                 .filter(|(step, _)| *step == active.id())
                 .map(|(_, what)| what.clone()),
         });
+        let mut open = view.open;
+        let ended = open.iter_mut().flat_map(|window| &mut window.tasks);
+        let mut kept = BTreeMap::new();
+        for task in ended {
+            if let TaskState::Ended { ending, reason } = &mut task.state {
+                // The history is asked once for each: this is done after every line of progress.
+                let known = self.ended.remove(&task.run).or_else(|| {
+                    let entry = self.store.one(&task.run).ok().flatten()?;
+                    Some((entry.ending, entry.reason))
+                });
+                let Some(known) = known else { continue };
+                (*ending, *reason) = (Some(known.0), known.1.clone());
+                kept.insert(task.run.clone(), known);
+            }
+        }
+        self.ended = kept;
         let mut warnings = self.warnings.clone();
         if let Some(survey) = view.survey {
             warnings
@@ -42,7 +59,11 @@ impl Daemon {
             active,
             last_run: self.last_run.clone(),
             survey: view.survey.cloned(),
+            survey_outdated: view.outdated,
+            open,
             next: view.next,
+            // Read for each who asks: see `control`.
+            machine: None,
             warnings,
         };
         let snapshot = Arc::new(Snapshot { status });

@@ -408,12 +408,16 @@ fn status(past: &RunEntry, survey: &Survey) -> Status {
         active: None,
         last_run: Some(past.clone()),
         survey: Some(survey.clone()),
+        survey_outdated: false,
+        open: Vec::new(),
         next: vec![NextRun {
             window: "night".into(),
             task: "INSTALL".into(),
             operation: Operation::Install,
             at: at("2199-01-01T22:05:00Z"),
+            ahead_at: None,
         }],
+        machine: None,
         warnings: vec!["unattended-upgrades also installs updates here".into()],
     }
 }

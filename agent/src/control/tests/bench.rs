@@ -290,7 +290,10 @@ fn status() -> Status {
         active: None,
         last_run: None,
         survey: None,
+        survey_outdated: false,
+        open: Vec::new(),
         next: Vec::new(),
+        machine: None,
         warnings: Vec::new(),
     }
 }

@@ -5,12 +5,12 @@ use patchflock_api::run::{Choice, Ending, RunEntry, Trigger};
 use patchflock_baselines::document::{self, Document};
 
 use super::super::event::{Answer, SlotAnswer};
-use super::super::tests::{answer, at, doing, hooked, survey, surveyed};
+use super::super::tests::{answer, at, doing, hooked, install, request, survey, surveyed};
 use super::super::*;
 use super::*;
 
 /// A window that opens at 02:00 UTC for two hours with half an hour of cutoff, with more lines in its spec.
-fn window(name: &str, more: &str) -> Window {
+pub(crate) fn window(name: &str, more: &str) -> Window {
     let text = format!(
         "kind: MaintenanceWindow\nname: {name}\nspec:\n  schedule: cron(0 2 ? * * *)\n  duration: 2h\n  cutoff: 30m\n{more}"
     );
@@ -21,10 +21,10 @@ fn window(name: &str, more: &str) -> Window {
     }
 }
 
-const INSTALL: &str = "  tasks:
+pub(crate) const INSTALL: &str = "  tasks:
     - {type: INSTALL, name: patch, targets: [{key: InstanceIds, values: ['*']}], max_concurrency: 1, max_errors: 0}
 ";
-const SCAN: &str = "  tasks:
+pub(crate) const SCAN: &str = "  tasks:
     - {type: SCAN, name: look, targets: [{key: InstanceIds, values: ['*']}], max_concurrency: 1, max_errors: 0}
 ";
 
@@ -35,7 +35,7 @@ fn started(windows: Vec<Window>, now: &str, journal: Journal) -> (Core, Vec<Effe
     (core, effects)
 }
 
-fn wake(effects: &[Effect]) -> DateTime<Utc> {
+pub(crate) fn wake(effects: &[Effect]) -> DateTime<Utc> {
     let mut wakes = effects.iter().filter_map(|e| match e {
         Effect::WakeAt(at) => Some(*at),
         _ => None,
@@ -43,7 +43,7 @@ fn wake(effects: &[Effect]) -> DateTime<Utc> {
     wakes.next_back().expect("a wake-up")
 }
 
-fn entries(effects: &[Effect]) -> Vec<RunEntry> {
+pub(crate) fn entries(effects: &[Effect]) -> Vec<RunEntry> {
     let entries = effects.iter().filter_map(|e| match e {
         Effect::Record(entry) => Some((**entry).clone()),
         _ => None,
@@ -238,4 +238,105 @@ fn the_reboot_is_left_out_when_the_window_is_over() {
     let effects = answer(&mut core, late, surveyed(&[], Some(true)));
     assert_eq!(doing(&effects).unwrap().1, Act::Health, "no reboot at the window's end");
     assert!(core.journal().active.as_ref().unwrap().notes[0].contains("the window is over"));
+}
+
+#[test]
+fn an_answer_that_is_heard_before_the_wake_up_after_a_sleep_hides_no_firing() {
+    let (mut core, _) = started(vec![window("nightly", INSTALL)], "2026-11-24T00:30:00Z", Journal::default());
+    let scan = patchflock_api::status::StartRun { operation: Operation::Scan, ..install() };
+    request(&mut core, at("2026-11-24T00:31:00Z"), "r-1", scan);
+    let effects = answer(&mut core, at("2026-11-24T08:00:00Z"), surveyed(&["a"], None));
+    let told = entries(&effects);
+    assert_eq!((told[0].ending, told[1].ending), (Ending::Skipped, Ending::Succeeded), "{told:?}");
+    assert!(told[0].reason.contains("was not running while the window was open"), "{}", told[0].reason);
+}
+
+#[test]
+fn a_window_without_a_cutoff_that_ends_before_its_turn_came_is_accounted_for() {
+    let endless = window("nightly", INSTALL);
+    let mut short = window("short", SCAN);
+    short.window.cutoff_minutes = 0;
+    let (mut core, _) = started(vec![endless, short], "2026-11-24T02:00:00Z", Journal::default());
+    let now = at("2026-11-24T02:01:00Z");
+    answer(&mut core, now, surveyed(&["a"], None));
+    answer(&mut core, now, Answer::Fetched(Ok(())));
+    answer(&mut core, now, Answer::Slot(SlotAnswer::Granted { token: 1 }));
+    answer(&mut core, now, Answer::Hooked(Ok(hooked(patchflock_api::run::HookPoint::PreInstall, None))));
+    assert_eq!(wake(&core.on(at("2026-11-24T03:40:00Z"), Event::Woke)), at("2026-11-24T04:00:00Z"));
+    let effects = core.on(at("2026-11-24T04:00:00Z"), Event::Woke);
+    let told = &entries(&effects)[0];
+    assert!(matches!(&told.spec.trigger, Trigger::Window { window, .. } if window == "short"));
+    assert_eq!((told.ending, told.reason.as_str()), (Ending::Skipped, TOO_LATE));
+}
+
+#[test]
+fn a_scan_that_is_made_up_for_is_not_forgotten_by_another_absence() {
+    let windows = || vec![window("nightly", &format!("  catch_up: scan_later\n{SCAN}"))];
+    let asleep = Journal { awake_until: Some(at("2026-11-23T01:00:00Z")), ..Journal::default() };
+    let (core, effects) = started(windows(), "2026-11-23T09:00:00Z", asleep);
+    assert!(doing(&effects).is_some(), "made up for at once");
+    // Before that ends the node is away for three more nights.
+    let (mut core, effects) = started(windows(), "2026-11-26T09:00:00Z", core.journal().clone());
+    let nights = |entries: &[RunEntry]| -> Vec<String> {
+        let start = |e: &RunEntry| match &e.spec.trigger {
+            Trigger::Window { start, .. } => format!("{:?} of {}", e.ending, start.format("%d")),
+            other => panic!("{other:?}"),
+        };
+        entries.iter().map(start).collect()
+    };
+    assert_eq!(nights(&entries(&effects)), ["Skipped of 24", "Skipped of 25"]);
+    let now = at("2026-11-26T09:01:00Z");
+    assert_eq!(nights(&entries(&answer(&mut core, now, surveyed(&[], None)))), ["Succeeded of 23"]);
+    assert_eq!(nights(&entries(&answer(&mut core, now, surveyed(&[], None)))), ["Succeeded of 26"]);
+    assert_eq!((core.journal().active.is_none(), core.journal().late_scans.len()), (true, 0));
+}
+
+#[test]
+fn a_scan_of_a_window_that_is_open_after_its_cutoff_is_made_up_for_all_the_same() {
+    let later = window("nightly", &format!("  catch_up: scan_later\n{SCAN}"));
+    let asleep = Journal { awake_until: Some(at("2026-11-24T01:00:00Z")), ..Journal::default() };
+    let (_, effects) = started(vec![later], "2026-11-24T03:45:00Z", asleep);
+    assert!(doing(&effects).is_some() && entries(&effects).is_empty());
+}
+
+#[test]
+fn what_is_open_is_shown_with_what_became_of_its_tasks() {
+    let both = format!("{INSTALL}{}", SCAN.trim_start_matches("  tasks:\n"));
+    let splayed = window("splayed", &format!("  splay: 60m\n{SCAN}"));
+    let (mut core, _) =
+        started(vec![window("nightly", &both), splayed], "2026-11-24T01:59:00Z", Journal::default());
+    assert!(core.view(at("2026-11-24T01:59:59Z")).open.is_empty());
+    let now = at("2026-11-24T02:00:00Z");
+    core.on(now, Event::Woke);
+    let states = |core: &Core, now| {
+        let open = core.view(now).open;
+        open.into_iter()
+            .map(|w| (w.window, w.tasks.into_iter().map(|t| t.state).collect::<Vec<_>>()))
+            .collect::<Vec<_>>()
+    };
+    let splayed_at = match &states(&core, now)[1].1[0] {
+        TaskState::Waiting { at } => *at,
+        other => panic!("{other:?}"),
+    };
+    assert!(splayed_at > now);
+    assert_eq!(states(&core, now)[0].1, [TaskState::InProgress {}, TaskState::Waiting { at: now }]);
+    answer(&mut core, now, surveyed(&[], Some(false)));
+    let over = TaskState::Ended { ending: None, reason: String::new() };
+    assert_eq!(states(&core, now)[0].1, [over.clone(), TaskState::InProgress {}]);
+    answer(&mut core, now, surveyed(&[], Some(false)));
+    assert_eq!(states(&core, at("2026-11-24T03:59:59Z"))[0].1, [over.clone(), over]);
+    assert!(core.view(at("2026-11-24T04:00:00Z")).open.is_empty());
+}
+
+#[test]
+fn what_the_history_tells_is_not_done_again_whatever_the_journal_says() {
+    let now = "2026-11-24T02:00:00Z";
+    let (core, _) = started(vec![window("nightly", INSTALL)], now, Journal::default());
+    let run = core.journal().active.as_ref().unwrap().spec.id.clone();
+    // It ended and the crash came before the journal knew; or the journal was lost.
+    for mut journal in [core.journal().clone(), Journal::default()] {
+        journal.learn([&run]);
+        let (core, effects) = started(vec![window("nightly", INSTALL)], now, journal);
+        assert_eq!((doing(&effects), core.journal().active.is_none()), (None, true));
+    }
 }
