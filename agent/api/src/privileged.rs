@@ -133,6 +133,9 @@ pub enum Answer {
     Applied {
         /// One per document.
         applied: Vec<Applied>,
+        /// Sentences about what was adopted and will not do what somebody may expect of it.
+        #[serde(default)]
+        warnings: Vec<String>,
     },
     /// To `Place`.
     Placed {

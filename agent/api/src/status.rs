@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{NodeId, RunId};
-use crate::run::{Operation, RebootChoice, RunEntry, RunSpec, Step, Survey};
+use crate::run::{Ending, Operation, RebootChoice, RunEntry, RunSpec, Step, Survey};
 
 /// Answer to `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,13 @@ pub struct Status {
     pub last_run: Option<RunEntry>,
     /// The newest survey, whatever run made it.
     pub survey: Option<Survey>,
+    /// The newest survey was made under tags or documents that have changed since: what it says of baseline, plan and
+    /// compliance may be otherwise now. A scan makes a new one.
+    #[serde(default)]
+    pub survey_outdated: bool,
+    /// Windows that are open now and have a task for this node, the one that opened first before the others.
+    #[serde(default)]
+    pub open: Vec<OpenWindow>,
     /// Next firings of windows that have a task for this node, soonest first.
     pub next: Vec<NextRun>,
     /// What people should know: one line each (stale documents, another updater, a clock that jumped).
@@ -50,6 +57,56 @@ pub struct ActiveRun {
     pub waiting: Option<(DateTime<Utc>, String)>,
     /// Newest progress of the step, for people.
     pub progress: Option<String>,
+}
+
+/// A window that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenWindow {
+    /// Its name.
+    pub window: String,
+    /// When it opened.
+    pub start: DateTime<Utc>,
+    /// From here on nothing new starts.
+    pub cutoff: DateTime<Utc>,
+    /// When it closes.
+    pub end: DateTime<Utc>,
+    /// This node's tasks in it, by priority.
+    pub tasks: Vec<OpenTask>,
+}
+
+/// A task of this node in a window that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenTask {
+    /// Its name.
+    pub task: String,
+    /// What it does; `None`: this version does not carry it out.
+    pub operation: Option<Operation>,
+    /// Its run.
+    pub run: RunId,
+    /// What became of it so far.
+    pub state: TaskState,
+}
+
+/// What became of a task in a window that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TaskState {
+    /// It has not begun: its share of the splay, or another run is in progress.
+    Waiting {
+        /// When this node starts, its splay included.
+        at: DateTime<Utc>,
+    },
+    /// Its run is in progress.
+    InProgress {},
+    /// It is over.
+    Ended {
+        /// How; `None`: the history no longer says.
+        ending: Option<Ending>,
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 /// A coming run.

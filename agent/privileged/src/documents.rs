@@ -64,7 +64,7 @@ pub(crate) fn apply(desk: &Desk, by: &str, text: &str, dry_run: bool) -> Result<
         }
         adopt(desk, &catalogue, &applied)?;
     }
-    Ok(Answer::Applied { applied })
+    Ok(Answer::Applied { applied, warnings: Vec::new() })
 }
 
 /// Deletes a document: a version that has no text. The next one of this name counts on from there.
@@ -89,7 +89,7 @@ pub(crate) fn delete(desk: &Desk, by: &str, kind: &str, name: &str) -> Result<An
         Catalogue::text(&desk.root, old).map_or_else(|_| String::new(), |t| diff(&t, "", Some(old), &entry));
     let applied = vec![Applied { entry, change: Change::Deleted, diff }];
     adopt(desk, &catalogue, &applied)?;
-    Ok(Answer::Applied { applied })
+    Ok(Answer::Applied { applied, warnings: Vec::new() })
 }
 
 fn next(old: Option<&DocumentEntry>) -> Result<u64, Trouble> {

@@ -42,6 +42,8 @@ impl Daemon {
             active,
             last_run: self.last_run.clone(),
             survey: view.survey.cloned(),
+            survey_outdated: false,
+            open: Vec::new(),
             next: view.next,
             warnings,
         };

@@ -79,7 +79,7 @@ fn the_privileged_half_reports_progress_and_answers_once() {
     );
     let mut heard = Vec::new();
     let answer = privileged::ask_at(&socket, &delete(), |what| heard.push(what.to_owned())).unwrap();
-    let Answer::Applied { applied } = answer else { panic!("{answer:?}") };
+    let Answer::Applied { applied, .. } = answer else { panic!("{answer:?}") };
     assert_eq!((applied[0].change, heard), (Change::Deleted, vec!["reading".to_owned()]));
     assert_eq!(serde_json::from_str::<Request>(&peer.join().unwrap()).unwrap(), delete());
 }

@@ -14,7 +14,7 @@ fn bench() -> Bench {
 
 fn applied(answer: Result<Answer, Trouble>) -> Vec<Applied> {
     match answer {
-        Ok(Answer::Applied { applied }) => applied,
+        Ok(Answer::Applied { applied, .. }) => applied,
         other => panic!("{other:?}"),
     }
 }

@@ -78,7 +78,7 @@ fn administrators_and_the_agent_have_each_their_own_requests() {
     assert!(bench.asked().is_empty(), "nothing was done");
     let apply = Request::Apply { text: baseline("b", 1), dry_run: false };
     for uid in [0, 1000, 4711] {
-        let Reply::Done { answer: Answer::Applied { applied } } = asked(&bench, uid, &apply) else {
+        let Reply::Done { answer: Answer::Applied { applied, .. } } = asked(&bench, uid, &apply) else {
             panic!()
         };
         assert_eq!(applied[0].entry.by, "root", "whoever comes after changes nothing");

@@ -280,6 +280,8 @@ fn status() -> Status {
         active: None,
         last_run: None,
         survey: None,
+        survey_outdated: false,
+        open: Vec::new(),
         next: Vec::new(),
         warnings: Vec::new(),
     }
