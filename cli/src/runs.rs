@@ -6,23 +6,32 @@ use chrono::{DateTime, Utc};
 use patchflock_api::answer::RunDetail;
 use patchflock_api::client::ClientError;
 use patchflock_api::ids::RunId;
-use patchflock_api::run::{Ending, RunEntry};
+use patchflock_api::run::{Ending, Operation, RunEntry, RunSpec, Survey};
 use patchflock_baselines::compliance::NodeStatus;
+use patchflock_baselines::plan::Plan;
 
 use crate::args::{Form, Format, RunsArgs, RunsCommand};
 use crate::blame::{Failure, Verdict};
 use crate::node::{self, client};
 use crate::output::{Cell, Paint, Table};
-use crate::{decisions, install, output};
+use crate::{decisions, install, output, preview};
+
+/// A name of this length is whole: a letter, a dash and 24 digits.
+const WHOLE: usize = 26;
+/// Runs that are looked through for the beginning of a name.
+const LOOKED_THROUGH: usize = 1000;
+/// Runs that are named where several are meant.
+const NAMED: usize = 10;
 
 /// `patchflock runs`.
 pub(crate) fn runs(args: &RunsArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     match &args.command {
         None => list(args),
         Some(RunsCommand::Show { id, form }) => show(id, form, now),
-        Some(RunsCommand::Watch { id, form }) => install::followed(id, form, now),
+        Some(RunsCommand::Watch { id, form }) => install::followed(&meant(id)?, form),
         Some(RunsCommand::Cancel { id }) => {
-            client().cancel(id)?;
+            let id = meant(id)?;
+            client().cancel(&id)?;
             output::talk(&format!("run {id} was cancelled"));
             Ok(Verdict::Fine)
         }
@@ -39,17 +48,26 @@ fn list(args: &RunsArgs) -> Result<Verdict, Failure> {
         output::talk("No such run has ended yet; `patchflock status` shows one that is in progress.");
         return Ok(Verdict::Fine);
     }
-    let mut table =
-        Table::new(&["RUN", "STARTED", "TOOK", "OPERATION", "ENDING", "COMPLIANCE", "STARTED BY"]);
+    let mut table = Table::new(&[
+        "RUN",
+        "STARTED",
+        "TOOK",
+        "WHAT",
+        "STARTED BY",
+        "ENDED",
+        "COMPLIANCE",
+        "WHY IT ENDED SO",
+    ]);
     for run in &found {
         table.row([
             run.spec.id.as_str().into(),
             output::instant(run.started_at).into(),
             node::length(run.finished_at - run.started_at).into(),
             node::operation(run.spec.operation, run.spec.dry_run).into(),
+            node::trigger(&run.spec).into(),
             painted(run.ending),
             status(run).map(decisions::status_word).unwrap_or_default().into(),
-            node::trigger(&run.spec).into(),
+            (&run.reason).into(),
         ]);
     }
     output::data(&output::rendered(&table))?;
@@ -71,8 +89,50 @@ fn status(run: &RunEntry) -> Option<NodeStatus> {
     run.after.as_ref().or_else(found).map(|c| c.status)
 }
 
+/// The run that a name, or the beginning of one, means. A name that means none stays: whoever is asked about it says so.
+fn meant(id: &RunId) -> Result<RunId, Failure> {
+    if id.as_str().len() >= WHOLE {
+        return Ok(id.clone());
+    }
+    let client = client();
+    let ended = client.runs(LOOKED_THROUGH, None, None)?;
+    let active = client.status()?.active;
+    let mut found: Vec<(&RunSpec, String)> = Vec::new();
+    if let Some(active) = &active {
+        found.push((
+            &active.spec,
+            format!("{}, in progress: {}", output::instant(active.started_at), active.step.words()),
+        ));
+    }
+    found.extend(
+        ended
+            .iter()
+            .map(|r| (&r.spec, format!("{}, {}", output::instant(r.started_at), node::ending(r.ending)))),
+    );
+    if found.iter().any(|(spec, _)| spec.id == *id) {
+        return Ok(id.clone());
+    }
+    found.retain(|(spec, _)| spec.id.as_str().starts_with(id.as_str()));
+    match found.as_slice() {
+        [] => Ok(id.clone()),
+        [(one, _)] => Ok(one.id.clone()),
+        several => {
+            let more = several.len().saturating_sub(NAMED);
+            let mut text = format!("{id} may mean {} runs; write more of the name:", several.len());
+            for (spec, what) in several.iter().take(NAMED) {
+                let operation = node::operation(spec.operation, spec.dry_run);
+                text += &format!("\n  {}  {operation} by {}, {what}", spec.id, node::trigger(spec));
+            }
+            if more > 0 {
+                text += &format!("\n  and {more} more");
+            }
+            Err(Failure::operator(text))
+        }
+    }
+}
+
 fn show(id: &RunId, form: &Form, now: DateTime<Utc>) -> Result<Verdict, Failure> {
-    let detail = client().run(id)?;
+    let detail = client().run(&meant(id)?)?;
     if form.output == Format::Table {
         output::data(&story::whole(&detail, now))?;
     } else {
@@ -82,7 +142,9 @@ fn show(id: &RunId, form: &Form, now: DateTime<Utc>) -> Result<Verdict, Failure>
 }
 
 /// What came of a run that was followed, and the exit status that follows from it.
-pub(crate) fn finished(entry: RunEntry, format: Format, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+///
+/// `shown` is the plan that somebody said yes to before.
+pub(crate) fn finished(entry: RunEntry, format: Format, shown: Option<&Plan>) -> Result<Verdict, Failure> {
     let detail = match client().run(&entry.spec.id) {
         Ok(detail) => detail,
         // The end was told; without the record it is told shorter.
@@ -92,12 +154,18 @@ pub(crate) fn finished(entry: RunEntry, format: Format, now: DateTime<Utc>) -> R
         }
         Err(e) => return Err(e.into()),
     };
+    let RunDetail { entry, .. } = &detail;
+    let done = entry.survey.as_ref().map(|s| &s.plan);
+    let otherwise = shown.zip(done).and_then(|(shown, done)| preview::changed(shown, done));
+    let otherwise = otherwise.map(|what| output::paragraph("note: ", &what)).unwrap_or_default();
     if format == Format::Table {
-        output::data(&story::outcome(&detail, now))?;
+        output::data(&(story::outcome(&detail) + &otherwise))?;
     } else {
         output::structured(format, &detail)?;
+        if !otherwise.is_empty() {
+            output::talk(otherwise.trim_end());
+        }
     }
-    let RunDetail { entry, .. } = &detail;
     let why = || format!("run {} {}: {}", entry.spec.id, node::ending(entry.ending), entry.reason);
     match entry.ending {
         // Packages that would not be installed are the machine's state, as after `once`; anything else is a failure.
@@ -109,7 +177,17 @@ pub(crate) fn finished(entry: RunEntry, format: Format, now: DateTime<Utc>) -> R
         Ending::Skipped | Ending::Cancelled => Err(Failure::operator(why())),
         Ending::Succeeded | Ending::NothingToDo => Ok(match status(entry) {
             Some(NodeStatus::Compliant) => Verdict::Fine,
+            Some(NodeStatus::NonCompliant) if did_its_work(entry) => Verdict::Fine,
             Some(NodeStatus::NonCompliant | NodeStatus::Unknown) | None => Verdict::NotCompliant,
         }),
     }
+}
+
+/// An installation that found nothing to install, and nothing that it would have had to: what else is wrong with the
+/// machine is said by `compliance`.
+fn did_its_work(entry: &RunEntry) -> bool {
+    let empty = |s: &Survey| s.plan.items.is_empty() && s.plan.held.is_empty();
+    entry.ending == Ending::NothingToDo
+        && entry.spec.operation == Operation::Install
+        && entry.survey.as_ref().is_some_and(empty)
 }

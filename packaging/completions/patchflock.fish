@@ -77,6 +77,7 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l reason
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s y -l yes -d 'Install without showing the plan and asking'
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l detach -d 'Do not wait for the end'
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -90,6 +91,7 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l reas
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s y -l yes -d 'Install without showing the plan and asking'
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l detach -d 'Do not wait for the end'
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -137,9 +139,11 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand diff" -s h -l help
 complete -c patchflock -n "__fish_patchflock_using_subcommand delete" -s y -l yes -d 'Delete without asking'
 complete -c patchflock -n "__fish_patchflock_using_subcommand delete" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -l baseline -d 'The baseline to change' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -s y -l yes -d 'Do not ask, whatever the newest survey says of the name'
 complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -l baseline -d 'The baseline to change' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -s y -l yes -d 'Do not ask, whatever the newest survey says of the name'
 complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F

@@ -67,7 +67,7 @@ pub(super) fn whole(detail: &RunDetail, now: DateTime<Utc>) -> String {
 }
 
 /// What came of a run.
-pub(super) fn outcome(detail: &RunDetail, _now: DateTime<Utc>) -> String {
+pub(super) fn outcome(detail: &RunDetail) -> String {
     let entry = &detail.entry;
     let surveyed = entry.survey.as_ref().map(found).unwrap_or_default();
     let mut text = surveyed + &packages(detail);
@@ -97,7 +97,7 @@ pub(crate) fn choice(choice: &Choice) -> String {
 }
 
 /// What the survey found beside packages.
-fn found(survey: &Survey) -> String {
+pub(crate) fn found(survey: &Survey) -> String {
     let mut text = choice(&survey.choice);
     text += &survey.repaired.iter().map(|what| paragraph("repaired: ", what)).collect::<String>();
     for (source, why) in &survey.refresh_failed {
@@ -113,7 +113,7 @@ fn steps(entry: &RunEntry) -> String {
     let mut table = Table::new(&["STEP", "BEGAN", "TOOK", "TROUBLE"]);
     for span in &entry.steps {
         table.row([
-            node::step(span.step).into(),
+            span.step.words().into(),
             span.started_at.format("%H:%M:%S").to_string().into(),
             node::length(span.finished_at - span.started_at).into(),
             span.trouble.as_deref().unwrap_or_default().into(),
