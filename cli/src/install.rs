@@ -87,6 +87,12 @@ fn confirmed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Confirmed, Failur
     };
     let looked = matches!(entry.ending, Ending::Succeeded | Ending::NothingToDo);
     let Some(survey) = entry.survey.as_ref().filter(|_| looked) else {
+        if entry.ending == Ending::Failed {
+            output::talk(
+                "Nothing was changed. If an installation that was interrupted is in the way: `patchflock scan` repairs it, a \
+                 dry run does not.",
+            );
+        }
         return runs::finished(*entry, args.form.output, None).map(Confirmed::Over);
     };
     // Only sizes and advisories come from it: without it they are not known.

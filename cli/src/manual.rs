@@ -27,7 +27,8 @@ pub(crate) fn pages(command: Command, dir: &Path) -> std::io::Result<()> {
 fn with(page: &str, synopsis: &str) -> String {
     let (head, rest) = page.split_once(".SH SYNOPSIS\n").unwrap_or((page, ""));
     let rest = rest.find(".SH ").and_then(|at| rest.get(at..)).unwrap_or_default();
-    format!("{head}{synopsis}{rest}")
+    // What stands below the help says how commands end, and little else.
+    format!("{head}{synopsis}{rest}").replace("\n.SH EXTRA\n", "\n.SH NOTES\n")
 }
 
 fn synopsis(command: &Command) -> String {

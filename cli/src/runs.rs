@@ -166,7 +166,11 @@ pub(crate) fn finished(entry: RunEntry, format: Format, shown: Option<&Plan>) ->
             output::talk(otherwise.trim_end());
         }
     }
-    let why = || format!("run {} {}: {}", entry.spec.id, node::ending(entry.ending), entry.reason);
+    let why = || {
+        let how = format!("run {} {}", entry.spec.id, node::ending(entry.ending));
+        // The table has said why.
+        if format == Format::Table { how } else { format!("{how}: {}", entry.reason) }
+    };
     match entry.ending {
         // Packages that would not be installed are the machine's state, as after `once`; anything else is a failure.
         Ending::Failed if entry.installed.as_ref().is_some_and(|i| !i.failed.is_empty()) => {

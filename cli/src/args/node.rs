@@ -142,7 +142,7 @@ impl From<Reboot> for RebootChoice {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InstallArgs {
-    /// Install without showing the plan and asking
+    /// Install without showing the plan and asking; needed where standard input is no terminal
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Reboot afterwards
