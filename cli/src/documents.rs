@@ -268,7 +268,7 @@ pub(crate) fn listing(
         return Ok(Verdict::Fine);
     }
     if doubt.is_some() && !args.yes {
-        ask::somebody("such a name", "add --yes to put it into the list all the same")?;
+        ask::somebody("that name", "add --yes to put it into the list all the same")?;
         report(&changed(&Request::Apply { text: text.clone(), dry_run: true })?, true)?;
         ask::confirm("Put it into the list all the same?", "nothing was changed")?;
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use patchflock_api::answer::SurveyFile;
 use patchflock_api::client::{Client, ClientError};
-use patchflock_api::run::{ComplianceSummary, Ending, Operation, RunSpec, Trigger, TroubleKind};
+use patchflock_api::run::{ComplianceSummary, Ending, Operation, RunEntry, RunSpec, Trigger, TroubleKind};
 use patchflock_baselines::compliance::NodeCompliance;
 
 use crate::blame::Failure;
@@ -127,7 +127,15 @@ pub(crate) fn person(by: &str) -> String {
     named.filter(|name| !name.is_empty()).unwrap_or(by).to_owned()
 }
 
-/// How a run ended, in one or two words.
+/// How a run ended, in one or two words: a dry run has done what it was to do.
+pub(crate) fn ended(run: &RunEntry) -> &'static str {
+    match run.ending {
+        Ending::NothingToDo if run.spec.dry_run => "looked",
+        other => ending(other),
+    }
+}
+
+/// An ending, in one or two words.
 pub(crate) fn ending(ending: Ending) -> &'static str {
     match ending {
         Ending::Succeeded => "succeeded",

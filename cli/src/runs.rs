@@ -14,6 +14,7 @@ use crate::args::{Form, Format, RunsArgs, RunsCommand};
 use crate::blame::{Failure, Verdict};
 use crate::node::{self, client};
 use crate::output::{Cell, Paint, Table};
+use crate::waiting::Waiting;
 use crate::{decisions, install, output, preview};
 
 /// A name of this length is whole: a letter, a dash and 24 digits.
@@ -65,7 +66,7 @@ fn list(args: &RunsArgs) -> Result<Verdict, Failure> {
             node::length(run.finished_at - run.started_at).into(),
             node::operation(run.spec.operation, run.spec.dry_run).into(),
             node::trigger(&run.spec).into(),
-            painted(run.ending),
+            painted(run),
             status(run).map(decisions::status_word).unwrap_or_default().into(),
             (&run.reason).into(),
         ]);
@@ -74,13 +75,13 @@ fn list(args: &RunsArgs) -> Result<Verdict, Failure> {
     Ok(Verdict::Fine)
 }
 
-fn painted(ending: Ending) -> Cell {
-    let paint = match ending {
+fn painted(run: &RunEntry) -> Cell {
+    let paint = match run.ending {
         Ending::Succeeded | Ending::NothingToDo => Paint::Good,
         Ending::Failed => Paint::Bad,
         Ending::Skipped | Ending::Cancelled => Paint::Wait,
     };
-    Cell::painted(node::ending(ending), paint)
+    Cell::painted(node::ended(run), paint)
 }
 
 /// Compliance at the end; of a run that changed nothing, as it was found.
@@ -105,9 +106,7 @@ fn meant(id: &RunId) -> Result<RunId, Failure> {
         ));
     }
     found.extend(
-        ended
-            .iter()
-            .map(|r| (&r.spec, format!("{}, {}", output::instant(r.started_at), node::ending(r.ending)))),
+        ended.iter().map(|r| (&r.spec, format!("{}, {}", output::instant(r.started_at), node::ended(r)))),
     );
     if found.iter().any(|(spec, _)| spec.id == *id) {
         return Ok(id.clone());
@@ -159,7 +158,8 @@ pub(crate) fn finished(entry: RunEntry, format: Format, shown: Option<&Plan>) ->
     let otherwise = shown.zip(done).and_then(|(shown, done)| preview::changed(shown, done));
     let otherwise = otherwise.map(|what| output::paragraph("note: ", &what)).unwrap_or_default();
     if format == Format::Table {
-        output::data(&(story::outcome(&detail) + &otherwise))?;
+        let waiting = waiting(entry).map(|w| w.line()).unwrap_or_default();
+        output::data(&(story::outcome(&detail, &waiting) + &otherwise))?;
     } else {
         output::structured(format, &detail)?;
         if !otherwise.is_empty() {
@@ -167,7 +167,7 @@ pub(crate) fn finished(entry: RunEntry, format: Format, shown: Option<&Plan>) ->
         }
     }
     let why = || {
-        let how = format!("run {} {}", entry.spec.id, node::ending(entry.ending));
+        let how = format!("run {} {}", entry.spec.id, node::ended(entry));
         // The table has said why.
         if format == Format::Table { how } else { format!("{how}: {}", entry.reason) }
     };
@@ -185,6 +185,13 @@ pub(crate) fn finished(entry: RunEntry, format: Format, shown: Option<&Plan>) ->
             Some(NodeStatus::NonCompliant | NodeStatus::Unknown) | None => Verdict::NotCompliant,
         }),
     }
+}
+
+/// What waits for approval by the survey that this run left; `None`: it left none.
+fn waiting(entry: &RunEntry) -> Option<Waiting> {
+    let survey = node::survey(&client()).ok()?;
+    let during = (entry.started_at..=entry.finished_at).contains(&survey.taken_at());
+    survey.evaluation.filter(|_| during).map(|e| Waiting::of(&e))
 }
 
 /// An installation that found nothing to install, and nothing that it would have had to: what else is wrong with the

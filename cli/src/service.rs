@@ -23,16 +23,18 @@ pub(crate) fn advice(failure: &Failure) -> Option<String> {
         ClientError::TooSlow { .. } | ClientError::Broken { .. } => Some("patchflockd"),
         _ => None,
     })?;
+    let named = e.chain().any(|cause| cause.to_string().contains("systemctl status"));
     let root = Root::host();
     let settings = Config::load(&root).err().map(|e| e.to_string());
     let failed = settings.is_some() || has_failed(&root, unit);
     let last = if failed { last_words(&root, unit) } else { None };
-    Some(words(unit, failed, settings.as_deref(), last.as_deref()))
+    Some(words(unit, named, failed, settings.as_deref(), last.as_deref()))
 }
 
-/// The advice as it is said.
-fn words(unit: &str, failed: bool, settings: Option<&str>, last: Option<&str>) -> String {
-    let mut text = format!("  look at it: `systemctl status {unit}` and `journalctl -u {unit} -n 20`");
+/// The advice as it is said; `named`: the failure names the first step already.
+fn words(unit: &str, named: bool, failed: bool, settings: Option<&str>, last: Option<&str>) -> String {
+    let status = if named { String::new() } else { format!("look at it: `systemctl status {unit}`; ") };
+    let mut text = format!("  {status}what it said: `journalctl -u {unit} -n 20`");
     if let Some(why) = settings {
         text += &format!("\n  its settings cannot be used: {}", why.trim_end().replace('\n', "\n    "));
     } else if failed {
@@ -75,14 +77,19 @@ mod tests {
     #[test]
     fn a_unit_that_is_only_stopped_is_to_be_looked_at() {
         assert_eq!(
-            words("patchflockd", false, None, None),
-            "  look at it: `systemctl status patchflockd` and `journalctl -u patchflockd -n 20`"
+            words("patchflockd", false, false, None, None),
+            "  look at it: `systemctl status patchflockd`; what it said: `journalctl -u patchflockd -n 20`"
+        );
+        // Nothing is said twice.
+        assert_eq!(
+            words("patchflockd", true, false, None, None),
+            "  what it said: `journalctl -u patchflockd -n 20`"
         );
     }
 
     #[test]
     fn a_unit_that_failed_says_why_and_how_it_comes_back() {
-        let text = words("patchflockd", true, None, Some("patchflockd: no space left\n"));
+        let text = words("patchflockd", true, true, None, Some("patchflockd: no space left\n"));
         assert!(
             text.contains("patchflockd has failed\n  its last words: patchflockd: no space left\n"),
             "{text}"
@@ -91,7 +98,7 @@ mod tests {
             text.contains("`systemctl reset-failed patchflockd && systemctl restart patchflockd`"),
             "{text}"
         );
-        let text = words("patchflockd", true, Some("/etc/patchflock/patchflock.toml: line 3"), None);
+        let text = words("patchflockd", true, true, Some("/etc/patchflock/patchflock.toml: line 3"), None);
         assert!(
             text.contains("its settings cannot be used: /etc/patchflock/patchflock.toml: line 3\n"),
             "{text}"

@@ -27,8 +27,15 @@ struct With<'a, T: Serialize> {
 pub(crate) fn status(args: &StatusArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     let client = client();
     let status = client.status()?;
-    // The status is told without it, too: a survey file that is damaged is named by the commands that need it.
-    let whole = status.survey.as_ref().and_then(|_| node::survey(&client).ok());
+    // The status is told without it, too.
+    let whole = match status.survey.as_ref().map(|_| node::survey(&client)) {
+        Some(Ok(whole)) => Some(whole),
+        Some(Err(e)) => {
+            output::talk(&format!("warning: {}", e.cause()));
+            None
+        }
+        None => None,
+    };
     let waiting = whole.as_ref().and_then(|s| s.evaluation.as_ref()).map(Waiting::of);
     if args.form.output == Format::Table {
         output::data(&shown(&status, waiting.as_ref(), now))?;
@@ -83,7 +90,7 @@ fn shown(status: &Status, waiting: Option<&Waiting>, now: DateTime<Utc>) -> Stri
             "{} {}, {} {}: {}",
             last.spec.id,
             node::operation(last.spec.operation, last.spec.dry_run),
-            node::ending(last.ending),
+            node::ended(last),
             node::ago(last.finished_at, now),
             last.reason
         );

@@ -23,6 +23,15 @@ fn what_waits_for_approval_is_counted_where_compliance_is_told() {
 }
 
 #[test]
+fn what_waits_is_told_by_the_run_that_found_it_and_by_no_other() {
+    let agent = Agent::new();
+    assert!(!agent.bench.run("scan").stdout.contains("waiting for approval"));
+    agent.survey(|survey| survey["inventory"]["taken_at"] = "2026-11-25T01:00:05Z".into());
+    let ran = agent.bench.run("scan");
+    assert!(ran.stdout.contains("\n  2 waiting for approval, the next on 2026-11-29"), "{}", ran.all());
+}
+
+#[test]
 fn status_ends_with_3_where_nothing_can_be_said_and_with_0_where_it_can() {
     // Not compliant, and said so: a report that is complete.
     let agent = Agent::new();
@@ -107,7 +116,8 @@ fn a_survey_that_is_damaged_is_called_damaged_and_not_of_another_version() {
             assert!(!ran.stderr.contains("version"), "{}", ran.all());
         }
         // What the agent itself knows is told without it.
-        assert_eq!(agent.bench.run("status").code, 0);
+        let status = agent.bench.run("status");
+        assert!(status.code == 0 && status.stderr.contains("damaged"), "{}", status.all());
     }
 }
 

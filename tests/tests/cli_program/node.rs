@@ -115,7 +115,8 @@ fn without_an_agent_the_commands_say_what_to_start() {
         let told = ran.stderr.contains("patchflockd is not running on this machine");
         assert!(told && ran.stderr.contains("`patchflock try` works without it"), "{}", ran.all());
         assert!(
-            ran.stderr.contains("`systemctl status patchflockd` and `journalctl -u patchflockd -n 20`"),
+            ran.stderr
+                .contains("`systemctl status patchflockd`; what it said: `journalctl -u patchflockd -n 20`"),
             "{}",
             ran.all()
         );
