@@ -47,6 +47,18 @@ pub(crate) fn install(args: &InstallArgs, now: DateTime<Utc>) -> Result<Verdict,
             Confirmed::Over(verdict) => return Ok(verdict),
         }
     };
+    let id = begun(args, now)?;
+    if args.detach {
+        return left(&id, &args.form);
+    }
+    output::talk(&format!("run {id}; Ctrl-C leaves it running"));
+    told(&id, &args.form, shown.as_ref())
+}
+
+/// Places the order and starts its run.
+fn begun(args: &InstallArgs, now: DateTime<Utc>) -> Result<RunId, Failure> {
+    // Nobody would carry out an order that is placed while the agent is down.
+    client().status()?;
     let run = StartRun {
         operation: Operation::Install,
         reboot: args.reboot.into(),
@@ -54,12 +66,7 @@ pub(crate) fn install(args: &InstallArgs, now: DateTime<Utc>) -> Result<Verdict,
         order: placed(args, now)?,
         expires: None,
     };
-    let id = client().start(&run)?.run;
-    if args.detach {
-        return left(&id, &args.form);
-    }
-    output::talk(&format!("run {id}; Ctrl-C leaves it running"));
-    told(&id, &args.form, shown.as_ref())
+    Ok(client().start(&run)?.run)
 }
 
 /// What came of showing the plan.
@@ -72,15 +79,7 @@ enum Confirmed {
 
 /// Looks in a dry run, shows what would change, and asks.
 fn confirmed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Confirmed, Failure> {
-    let look = InstallArgs { dry_run: true, ..args.clone() };
-    let run = StartRun {
-        operation: Operation::Install,
-        reboot: look.reboot.into(),
-        dry_run: true,
-        order: placed(&look, now)?,
-        expires: None,
-    };
-    let id = client().start(&run)?.run;
+    let id = begun(&InstallArgs { dry_run: true, ..args.clone() }, now)?;
     output::talk(&format!("looking at what would change (run {id}, a dry run)"));
     let Watched::Ended(entry) = watch(&client(), &id)? else {
         return Err(Failure::operator("not confirmed; nothing was installed"));
