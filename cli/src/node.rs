@@ -117,7 +117,7 @@ pub(crate) fn trigger(spec: &RunSpec) -> String {
     match &spec.trigger {
         Trigger::Window { window, task, .. } => format!("window {window}, task {task}"),
         Trigger::Request { by, .. } => person(by),
-        Trigger::Routine {} => "patchflockd by itself".into(),
+        Trigger::Routine {} => "patchflockd".into(),
     }
 }
 

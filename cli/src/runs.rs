@@ -19,6 +19,8 @@ use crate::{decisions, install, output, preview};
 
 /// A name of this length is whole: a letter, a dash and 24 digits.
 const WHOLE: usize = 26;
+/// Shorter names are easily mistaken for each other.
+const SHORT: usize = 8;
 /// Runs that are looked through for the beginning of a name.
 const LOOKED_THROUGH: usize = 1000;
 /// Runs that are named where several are meant.
@@ -49,30 +51,28 @@ fn list(args: &RunsArgs) -> Result<Verdict, Failure> {
         output::talk("No such run has ended yet; `patchflock status` shows one that is in progress.");
         return Ok(Verdict::Fine);
     }
-    let mut table = Table::new(&[
-        "RUN",
-        "STARTED",
-        "TOOK",
-        "WHAT",
-        "STARTED BY",
-        "ENDED",
-        "COMPLIANCE",
-        "WHY IT ENDED SO",
-    ]);
+    let ids: Vec<&str> = found.iter().map(|run| run.spec.id.as_str()).collect();
+    let mut table = Table::new(&["RUN", "STARTED (UTC)", "TOOK", "WHAT", "STARTED BY", "ENDED"]);
     for run in &found {
+        let what = if run.spec.dry_run { "dry run" } else { node::operation(run.spec.operation, false) };
         table.row([
-            run.spec.id.as_str().into(),
-            output::instant(run.started_at).into(),
+            short(run.spec.id.as_str(), &ids).into(),
+            run.started_at.format("%Y-%m-%d %H:%M").to_string().into(),
             node::length(run.finished_at - run.started_at).into(),
-            node::operation(run.spec.operation, run.spec.dry_run).into(),
+            what.into(),
             node::trigger(&run.spec).into(),
             painted(run),
-            status(run).map(decisions::status_word).unwrap_or_default().into(),
-            (&run.reason).into(),
         ]);
     }
     output::data(&output::rendered(&table))?;
     Ok(Verdict::Fine)
+}
+
+/// As much of a name as tells it from the others: every command takes the beginning of a name.
+fn short<'a>(id: &'a str, others: &[&str]) -> &'a str {
+    let means_one =
+        |beginning: &&str| others.iter().filter(|other| other.starts_with(beginning)).count() <= 1;
+    (SHORT..id.len()).filter_map(|end| id.get(..end)).find(means_one).unwrap_or(id)
 }
 
 fn painted(run: &RunEntry) -> Cell {
@@ -81,7 +81,8 @@ fn painted(run: &RunEntry) -> Cell {
         Ending::Failed => Paint::Bad,
         Ending::Skipped | Ending::Cancelled => Paint::Wait,
     };
-    Cell::painted(node::ended(run), paint)
+    let state = status(run).map(|s| format!("; {}", decisions::status_word(s))).unwrap_or_default();
+    Cell::painted(&format!("{}: {}{state}", node::ended(run), run.reason), paint)
 }
 
 /// Compliance at the end; of a run that changed nothing, as it was found.
@@ -201,4 +202,15 @@ fn did_its_work(entry: &RunEntry) -> bool {
     entry.ending == Ending::NothingToDo
         && entry.spec.operation == Operation::Install
         && entry.survey.as_ref().is_some_and(empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_as_short_as_it_can_be_told_from_the_others() {
+        let all = ["r-0123456789", "r-0123457789", "w-ab", "r-99999999"];
+        assert_eq!(all.map(|id| short(id, &all)), ["r-0123456", "r-0123457", "w-ab", "r-999999"]);
+    }
 }
