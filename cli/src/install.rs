@@ -108,7 +108,7 @@ fn confirmed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Confirmed, Failur
     } else {
         output::talk(text.trim_end());
     }
-    ask::confirm(&preview.question(), "nothing was installed")?;
+    ask::confirm(&preview.question(), "nothing was changed")?;
     Ok(Confirmed::Yes(survey.plan.clone()))
 }
 

@@ -75,7 +75,10 @@ impl<'a> Preview<'a> {
             text += &paragraph("note: ", &format!("nothing offered here matches {id}"));
         }
         text += &paragraph("reboot: ", &self.reboot());
-        text + &paragraph("hooks: ", &hooks(&Root::host(), self.reboot != RebootChoice::Never)) + "\n"
+        text + &paragraph(
+            "hooks: ",
+            &hooks(&Root::host(), !plan.items.is_empty(), self.reboot != RebootChoice::Never),
+        ) + "\n"
     }
 
     fn candidate(&self, item: &Item) -> Option<&Candidate> {
@@ -145,10 +148,15 @@ impl<'a> Preview<'a> {
 }
 
 /// Hooks that will run, by their points.
-fn hooks(root: &Root, reboots: bool) -> String {
+fn hooks(root: &Root, installs: bool, reboots: bool) -> String {
     let mut found = Vec::new();
     for point in [HookPoint::PreInstall, HookPoint::PostInstall, HookPoint::PreReboot, HookPoint::OnExit] {
-        if point == HookPoint::PreReboot && !reboots {
+        let comes = match point {
+            HookPoint::PreInstall | HookPoint::PostInstall => installs,
+            HookPoint::PreReboot => reboots,
+            HookPoint::OnExit => true,
+        };
+        if !comes {
             continue;
         }
         let word = decisions::enum_word(&point);
@@ -254,7 +262,7 @@ mod tests {
     fn hooks_that_will_run_are_named_and_what_only_lies_beside_them_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::at(dir.path());
-        assert_eq!(hooks(&root, true), "none");
+        assert_eq!(hooks(&root, true, true), "none");
         for (path, mode) in [
             ("pre-install.d/10-drain", 0o755),
             ("pre-install.d/10-drain~", 0o755),
@@ -267,7 +275,8 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
-        assert_eq!(hooks(&root, true), "pre-install 10-drain; pre-reboot 10-tell; on-exit 90-undrain");
-        assert_eq!(hooks(&root, false), "pre-install 10-drain; on-exit 90-undrain");
+        assert_eq!(hooks(&root, true, true), "pre-install 10-drain; pre-reboot 10-tell; on-exit 90-undrain");
+        assert_eq!(hooks(&root, true, false), "pre-install 10-drain; on-exit 90-undrain");
+        assert_eq!(hooks(&root, false, true), "pre-reboot 10-tell; on-exit 90-undrain");
     }
 }

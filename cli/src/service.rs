@@ -27,7 +27,8 @@ pub(crate) fn advice(failure: &Failure) -> Option<String> {
     let root = Root::host();
     let settings = Config::load(&root).err().map(|e| e.to_string());
     let failed = settings.is_some() || has_failed(&root, unit);
-    let last = if failed { last_words(&root, unit) } else { None };
+    // What is wrong with the settings is what it said last.
+    let last = if failed && settings.is_none() { last_words(&root, unit) } else { None };
     Some(words(unit, named, failed, settings.as_deref(), last.as_deref()))
 }
 

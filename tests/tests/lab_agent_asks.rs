@@ -53,7 +53,7 @@ fn the_plan_is_shown_and_only_a_yes_installs_it() {
         "hooks: pre-install 10-drain",
         "reboot: ",
         "Change 1 package as shown",
-        "nothing was installed",
+        "nothing was changed",
     ] {
         assert!(shown.contains(part), "no {part:?} in {shown}");
     }

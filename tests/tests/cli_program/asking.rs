@@ -48,7 +48,7 @@ fn the_plan_is_shown_before_the_question_and_only_a_yes_installs() {
         "reboot: yes: this machine needs one already (the running kernel is older",
         "hooks: ",
         "Change 9 packages as shown, and reboot? [y/N]",
-        "not confirmed; nothing was installed",
+        "not confirmed; nothing was changed",
     ] {
         assert!(no.stdout.contains(part), "no {part:?} in {}", no.all());
     }
