@@ -88,8 +88,8 @@ fn confirmed(args: &InstallArgs, now: DateTime<Utc>) -> Result<Confirmed, Failur
     let Some(survey) = entry.survey.as_ref().filter(|_| looked) else {
         if entry.ending == Ending::Failed {
             output::talk(
-                "Nothing was changed. If an installation that was interrupted is in the way: `patchflock scan` repairs it, a \
-                 dry run does not.",
+                "Nothing was changed. If an installation that was interrupted is in the way: `patchflock install --yes` repairs \
+                 it first, a dry run does not.",
             );
         }
         return runs::finished(*entry, args.form.output, None).map(Confirmed::Over);

@@ -133,7 +133,7 @@ pub enum Answer {
     Applied {
         /// One per document.
         applied: Vec<Applied>,
-        /// Sentences about what was adopted and will not do what somebody may expect of it.
+        /// What administrators should know about what was adopted: one sentence each.
         #[serde(default)]
         warnings: Vec<String>,
     },
