@@ -44,12 +44,30 @@ fn checked(files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Failure> {
 fn changed(request: &Request) -> Result<Vec<Applied>, Failure> {
     match privileged::ask(request, output::talk)? {
         Answer::Applied { applied, warnings } => {
-            for warning in &warnings {
-                output::talk(&format!("warning: {}", output::one_line(warning)));
-            }
+            warned(&warnings);
             Ok(applied)
         }
         _ => Err(node::something_else()),
+    }
+}
+
+/// What an agent of this machine would remark on valid texts, for whoever may apply them: nothing is adopted. It needs no
+/// agent, so without one it says nothing.
+pub(crate) fn remarks(texts: Vec<String>) {
+    if permitted().is_err() {
+        return;
+    }
+    for text in texts {
+        let asked = privileged::ask(&Request::Apply { text, dry_run: true }, |_| {});
+        if let Ok(Answer::Applied { warnings, .. }) = asked {
+            warned(&warnings);
+        }
+    }
+}
+
+fn warned(warnings: &[String]) {
+    for warning in warnings {
+        output::talk(&format!("warning: {}", output::one_line(warning)));
     }
 }
 

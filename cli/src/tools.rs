@@ -14,7 +14,7 @@ use crate::args::{
 };
 use crate::blame::{Failure, Verdict};
 use crate::output::Table;
-use crate::{manual, output, policy};
+use crate::{documents, manual, output, policy};
 
 /// A weekday helps to see a wrong schedule at once.
 const DAY_AND_TIME: &str = "%a %Y-%m-%d %H:%M %Z";
@@ -97,10 +97,12 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Verdict, Failure> {
 
 /// `patchflock validate`.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut texts) = (Vec::new(), Vec::new());
     for file in &args.files {
-        match policy::documents(file) {
-            Ok(documents) => {
+        let read = policy::read_document(file);
+        match read.and_then(|bytes| policy::parsed(file, &bytes).map(|documents| (bytes, documents))) {
+            Ok((bytes, documents)) => {
+                texts.extend(String::from_utf8(bytes));
                 for d in &documents {
                     output::data(&format!("{}: {} {} is valid\n", file.display(), d.kind(), d.name()))?;
                 }
@@ -115,6 +117,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
         }
     }
     if wrong.is_empty() {
+        documents::remarks(texts);
         Ok(Verdict::Fine)
     } else {
         let invalid = output::count(wrong.len(), "file is", "files are");

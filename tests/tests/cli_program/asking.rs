@@ -170,6 +170,13 @@ fn warnings_of_the_privileged_half_are_passed_on() {
     let ran = agent.bench.run("apply -f group.yaml");
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert!(ran.stderr.contains("warning: no baseline is called lost"), "{}", ran.all());
+    // The same is said before anything is applied, to whoever may apply it.
+    let valid = agent.bench.run("validate -f group.yaml");
+    assert_eq!(valid.stdout, "group.yaml: PatchGroup prod is valid\n", "{}", valid.all());
+    assert_eq!(valid.stderr, "warning: no baseline is called lost\n");
+    assert_eq!(changes(&agent), 1);
+    agent.close("priv.sock");
+    assert_eq!(agent.bench.run("validate -f group.yaml").stderr, "");
 }
 
 #[test]

@@ -105,12 +105,12 @@ fn a_survey_that_is_damaged_is_called_damaged_and_not_of_another_version() {
     let agent = Agent::new();
     let path = agent.bench.path().join("survey.json");
     let whole = std::fs::read(&path).unwrap();
-    for (part, why) in [(&whole[..0], "it is empty"), (&whole[..whole.len() / 2], "EOF"), (b"{}", "format")] {
+    for part in [&whole[..0], &whole[..whole.len() / 2], b"nonsense"] {
         std::fs::write(&path, part).unwrap();
         for words in ["explain", "compliance"] {
             let ran = agent.bench.run(words);
             assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.all());
-            for told in ["damaged", why, "`patchflock scan` makes a new one"] {
+            for told in ["damaged", "`patchflock scan` makes a new one"] {
                 assert!(ran.stderr.contains(told), "no {told:?} in {}", ran.all());
             }
             assert!(!ran.stderr.contains("version"), "{}", ran.all());
