@@ -101,7 +101,7 @@ bold "3. The window opens by itself at $opens UTC, and this is its run, live"
 run=
 # The window is a minute away; two minutes more is patience for a slow machine.
 for _ in $(seq 180); do
-    run=$(on patchflock status -o json | sed -n 's/.*"id": "\(w-[0-9a-f]*\)".*/\1/p' | head -1)
+    run=$({ on patchflock status -o json || [ $? -eq 3 ]; } | sed -n 's/.*"id": "\(w-[0-9a-f]*\)".*/\1/p' | head -1)
     [ -z "$run" ] || break
     read -rt 1 <> <(:) || true
 done
@@ -109,7 +109,7 @@ done
 show patchflock runs watch "$run"
 # Where the new libraries ask for it, the run reboots the machine and goes on after the boot.
 for _ in $(seq 180); do
-    status=$(on patchflock status -o json 2>/dev/null) || status=
+    status=$(on patchflock status -o json 2>/dev/null) || [ $? -eq 3 ] || status=
     case $status in *'"active": null'*"$run"*) break ;; esac
     read -rt 1 <> <(:) || true
 done

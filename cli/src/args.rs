@@ -18,10 +18,30 @@ pub(crate) use node::{
 const AFTER_HELP: &str = "\
 Start with `patchflock try`: it changes nothing and needs no root and no agent.
 
-Exit status: 0 fine, 1 your input (usage errors too), 2 our failure, 3 the machine is not compliant.
+Exit status: 0 fine; 1 your input: usage errors, a missing permission, a no; 2 our failure or the machine's; 3 the \
+machine is not compliant, or that is not known yet. `status` only reports: 3 means that the state is unknown.
 
 Data goes to standard output, everything else to standard error. Tables are for people and may change; \
 `-o json` and `-o yaml` are stable. COLUMNS sets the width of tables, NO_COLOR turns colours off.";
+
+const SCAN_HELP: &str = "\
+Exit status: 0 compliant (with --detach: started), 1 refused, 2 it failed, 3 not compliant, or not known: also after \
+Ctrl-C, which leaves the scan running.";
+
+const INSTALL_HELP: &str = "\
+Without --yes it looks first, shows what would change (packages, reboot, hooks) and asks. Where standard input is no \
+terminal it refuses and changes nothing.
+
+Exit status: 0 compliant, or there was nothing to install (with --detach: started); 1 refused, cancelled or not \
+confirmed; 2 it failed; 3 the machine is not compliant, or something was not installed, or the end is not known yet: \
+the run reboots this machine, or Ctrl-C left it running.";
+
+const STATUS_HELP: &str = "\
+Exit status: 0 the state is known, compliant or not; 2 the agent does not answer; 3 the state is unknown. `patchflock \
+compliance` ends with 3 where the machine is not compliant.";
+
+const COMPLIANCE_HELP: &str = "\
+Exit status: 0 compliant, 2 the agent does not answer, 3 not compliant or unknown.";
 
 /// Patch this machine by baselines and maintenance windows; see what is approved, why, and when it will be installed.
 #[derive(Debug, Parser)]
@@ -62,17 +82,20 @@ pub(crate) enum Command {
     /// List the adopted documents
     Get(GetArgs),
     /// Look for missing patches now
+    #[command(after_help = SCAN_HELP)]
     Scan(ScanArgs),
-    /// Install what is approved now, without waiting for a window
-    #[command(visible_alias = "patch-now")]
+    /// Install what is approved now, after showing it and asking; no window is waited for
+    #[command(visible_alias = "patch-now", after_help = INSTALL_HELP)]
     Install(InstallArgs),
     /// Show this machine: baseline, compliance, what runs and what comes next
+    #[command(after_help = STATUS_HELP)]
     Status(StatusArgs),
     /// Say why a patch is installed or not, and when it will be
     Explain(ExplainArgs),
     /// Show what was done and when
     Runs(RunsArgs),
     /// Show which patches are missing, failed, or wait for a reboot
+    #[command(after_help = COMPLIANCE_HELP)]
     Compliance(ComplianceArgs),
     /// Show one document, and of a window its next openings
     Describe(DescribeArgs),

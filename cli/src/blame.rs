@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) enum Verdict {
     /// Exit 0.
     Fine,
-    /// Exit 3: the machine is not compliant, or nobody can say that it is.
+    /// Exit 3: the machine is not compliant, or nobody can say that it is, or how the run ends is not known yet.
     NotCompliant,
 }
 

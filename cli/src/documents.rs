@@ -1,20 +1,20 @@
 //! The commands about adopted documents. They are read from the agent, and changed by the privileged half alone.
 
-use std::io::BufRead;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use chrono::{DateTime, Utc};
-use patchflock_api::client::privileged;
+use patchflock_api::client::{Client, ClientError, privileged};
 use patchflock_api::document::{Applied, Change, DocumentEntry};
 use patchflock_api::privileged::{Answer, Request};
 use patchflock_baselines::document::{self, Document};
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use crate::args::{ApplyArgs, DeleteArgs, DescribeArgs, DiffArgs, Format, GetArgs, ListingArgs};
 use crate::blame::{Failure, Verdict};
-use crate::node::client;
+use crate::node::{self, client};
 use crate::output::{Cell, Paint, Table};
-use crate::{output, policy, tools};
+use crate::{ask, known, output, policy, tools};
 
 /// Openings of a window that `describe` shows.
 const OPENINGS: usize = 5;
@@ -43,8 +43,31 @@ fn checked(files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Failure> {
 /// Asks the privileged half to change documents.
 fn changed(request: &Request) -> Result<Vec<Applied>, Failure> {
     match privileged::ask(request, output::talk)? {
-        Answer::Applied { applied, .. } => Ok(applied),
-        other => Err(Failure::Ours(anyhow::anyhow!("patchflock-priv answered something else: {other:?}"))),
+        Answer::Applied { applied, warnings } => {
+            warned(&warnings);
+            Ok(applied)
+        }
+        _ => Err(node::something_else()),
+    }
+}
+
+/// What an agent of this machine would remark on valid texts, for whoever may apply them: nothing is adopted. It needs no
+/// agent, so without one it says nothing.
+pub(crate) fn remarks(texts: Vec<String>) {
+    if permitted().is_err() {
+        return;
+    }
+    for text in texts {
+        let asked = privileged::ask(&Request::Apply { text, dry_run: true }, |_| {});
+        if let Ok(Answer::Applied { warnings, .. }) = asked {
+            warned(&warnings);
+        }
+    }
+}
+
+fn warned(warnings: &[String]) {
+    for warning in warnings {
+        output::talk(&format!("warning: {}", output::one_line(warning)));
     }
 }
 
@@ -211,8 +234,15 @@ pub(crate) fn describe(args: &DescribeArgs, now: DateTime<Utc>) -> Result<Verdic
 /// `patchflock delete`.
 pub(crate) fn delete(args: &DeleteArgs) -> Result<Verdict, Failure> {
     let (kind, name) = (&args.kind, &args.name);
-    if !args.yes && !confirmed(&format!("Delete {kind} {name}? [y/N]"), &mut std::io::stdin().lock())? {
-        return Err(Failure::operator("not confirmed; nothing was deleted"));
+    // Nobody is asked about what cannot be done anyway.
+    permitted()?;
+    if !args.yes {
+        ask::somebody("the deletion", "add --yes to delete without asking")?;
+        match client().document(kind, name, None) {
+            Err(e @ ClientError::Refused { status: 404, .. }) => return Err(e.into()),
+            // Without the agent the privileged half says it.
+            _ => ask::confirm(&format!("Delete {kind} {name}?"), "nothing was deleted")?,
+        }
     }
     let request = Request::Delete { kind: kind.clone(), name: name.clone() };
     report(&changed(&request)?, false)?;
@@ -220,32 +250,60 @@ pub(crate) fn delete(args: &DeleteArgs) -> Result<Verdict, Failure> {
     Ok(Verdict::Fine)
 }
 
+/// Whether we may ask the privileged half for changes at all.
+fn permitted() -> Result<(), Failure> {
+    let socket = privileged::socket();
+    match rustix::fs::access(&socket, Access::READ_OK | Access::WRITE_OK) {
+        Err(Errno::ACCESS) => Err(ClientError::NotAllowed { socket }.into()),
+        Err(Errno::NOENT) => {
+            let (program, unit) = ("patchflock-priv", "patchflock-priv.socket");
+            Err(ClientError::NotRunning { program, unit, socket }.into())
+        }
+        // Anything else shows when it is asked.
+        _ => Ok(()),
+    }
+}
+
 /// `patchflock approve` and `patchflock reject`.
 pub(crate) fn listing(
     args: &ListingArgs,
     edit: fn(&str, &str) -> Result<String, Failure>,
+    now: DateTime<Utc>,
 ) -> Result<Verdict, Failure> {
     let name = &args.baseline;
-    let found = client().document("PatchBaseline", name, None)?;
+    permitted()?;
+    let client = client();
+    let found = client.document("PatchBaseline", name, None)?;
     let gone =
         || Failure::operator(format!("the baseline {name} was deleted: `patchflock apply` it again first"));
     let text = edit(&found.text.ok_or_else(gone)?, &args.patch)?;
-    let preview = changed(&Request::Apply { text: text.clone(), dry_run: true })?;
-    report(&preview, true)?;
-    if !args.dry_run && preview.iter().any(|a| a.change != Change::Unchanged) {
-        let applied = changed(&Request::Apply { text, dry_run: false })?;
-        for Applied { entry, .. } in applied {
-            output::talk(&format!("{} {} is version {} now", entry.kind, entry.name, entry.version));
-        }
-        noticed();
+    let doubt = doubted(&client, &text, &args.patch, now)?;
+    if let Some(why) = &doubt {
+        output::talk(&format!("warning: {}", output::one_line(why)));
     }
+    if args.dry_run {
+        report(&changed(&Request::Apply { text, dry_run: true })?, true)?;
+        return Ok(Verdict::Fine);
+    }
+    if doubt.is_some() && !args.yes {
+        ask::somebody("that name", "add --yes to put it into the list all the same")?;
+        report(&changed(&Request::Apply { text: text.clone(), dry_run: true })?, true)?;
+        ask::confirm("Put it into the list all the same?", "nothing was changed")?;
+    }
+    report(&changed(&Request::Apply { text, dry_run: false })?, false)?;
+    noticed();
     Ok(Verdict::Fine)
 }
 
-/// Asks; anything but a yes, the end of the input included, is a no.
-fn confirmed(question: &str, input: &mut impl BufRead) -> Result<bool, Failure> {
-    output::ask(question);
-    let mut answer = String::new();
-    input.read_line(&mut answer).context("reading the answer")?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+/// Why the name that goes into a list should be looked at again.
+fn doubted(client: &Client, text: &str, patch: &str, now: DateTime<Utc>) -> Result<Option<String>, Failure> {
+    let parsed = document::parse("the baseline", text.as_bytes())
+        .map_err(|found| policy::problems(text.as_bytes(), &found))?;
+    let baseline = parsed.documents.iter().find_map(|d| match d {
+        Document::PatchBaseline(baseline) => Some(baseline),
+        _ => None,
+    });
+    let Some(baseline) = baseline else { return Ok(None) };
+    let survey = node::survey_if_any(client)?;
+    Ok(known::doubt(patch, baseline, survey.as_ref(), now))
 }

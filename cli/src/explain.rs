@@ -3,6 +3,7 @@
 //! The answer joins three things that are elsewhere apart: the decision of the newest survey, what its plan keeps out, and
 //! the windows of this node.
 
+mod undecided;
 mod when;
 
 use chrono::{DateTime, Utc};
@@ -34,12 +35,9 @@ struct Explained<'a> {
 /// `patchflock explain`.
 pub(crate) fn explain(args: &ExplainArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     let client = client();
-    let survey = client.survey()?;
+    let survey = node::survey(&client)?;
     let Some(evaluation) = &survey.evaluation else {
-        output::data(
-            &(story::choice(&survey.choice) + "no baseline is in effect, so nothing is installed\n"),
-        )?;
-        return Ok(Verdict::Fine);
+        return undecided::explain(&survey, args, now);
     };
     let decided: Vec<&Decision> = match &args.patch {
         None => decisions::shown(evaluation, false),
@@ -61,7 +59,11 @@ pub(crate) fn explain(args: &ExplainArgs, now: DateTime<Utc>) -> Result<Verdict,
     text += &format!("looked at {}\n\n", node::ago(survey.taken_at(), now));
     text += &match &args.patch {
         None => table(&explained, &windows, now),
-        Some(_) => explained.iter().map(|e| sentences(e, &windows, now)).collect(),
+        Some(_) => {
+            let before =
+                std::iter::once(None).chain(explained.iter().map(|e| Some(e.decision.reason.as_str())));
+            explained.iter().zip(before).map(|(e, before)| sentences(e, before, &windows, now)).collect()
+        }
     };
     output::data(&text)?;
     Ok(Verdict::Fine)
@@ -70,6 +72,12 @@ pub(crate) fn explain(args: &ExplainArgs, now: DateTime<Utc>) -> Result<Verdict,
 /// By package (with or without architecture), version, advisory or CVE.
 fn is_meant(decision: &Decision, patch: &str) -> bool {
     let Decision { name, arch, version, advisories, cves, .. } = decision;
+    is_called(name, arch, version, patch)
+        || advisories.iter().chain(cves).any(|id| id.eq_ignore_ascii_case(patch))
+}
+
+/// By package (with or without architecture) or version.
+fn is_called(name: &str, arch: &str, version: &str, patch: &str) -> bool {
     let whole = [
         format!("{name}:{arch}"),
         format!("{name}.{arch}"),
@@ -77,9 +85,16 @@ fn is_meant(decision: &Decision, patch: &str) -> bool {
         format!("{name}-{version}"),
         format!("{name}-{version}.{arch}"),
     ];
-    name == patch
-        || whole.iter().any(|w| w == patch)
-        || advisories.iter().chain(cves).any(|id| id.eq_ignore_ascii_case(patch))
+    name == patch || whole.iter().any(|w| w == patch)
+}
+
+/// Nothing of this name is here.
+fn nowhere(survey: &SurveyFile, patch: &str) -> Failure {
+    Failure::operator(format!(
+        "{patch}: no package, advisory or CVE of this name is installed or offered here as of {}; `patchflock scan` looks \
+         again",
+        output::instant(survey.taken_at())
+    ))
 }
 
 fn explained<'a>(
@@ -148,13 +163,14 @@ fn table(explained: &[Explained<'_>], windows: &Windows, now: DateTime<Utc>) -> 
     rendered(&table)
 }
 
-/// One version at length.
-fn sentences(e: &Explained<'_>, windows: &Windows, now: DateTime<Utc>) -> String {
+/// One version at length; a reason that was just said is not said again.
+fn sentences(e: &Explained<'_>, before: Option<&str>, windows: &Windows, now: DateTime<Utc>) -> String {
     let d = e.decision;
     let installed =
         if d.installed.is_empty() { "not installed".into() } else { format!("installed: {}", d.installed) };
     let mut text = paragraph("", &format!("{} {} ({installed})", d.name, d.version));
-    text += &paragraph("  verdict: ", &format!("{}: {}", decisions::verdict_word(d), d.reason));
+    let reason = if before == Some(d.reason.as_str()) { "for the same reason" } else { &d.reason };
+    text += &paragraph("  verdict: ", &format!("{}: {reason}", decisions::verdict_word(d)));
     if !d.advisories.is_empty() || !d.cves.is_empty() {
         let ids: Vec<&str> = d.advisories.iter().chain(&d.cves).map(String::as_str).collect();
         text += &paragraph("  fixes: ", &ids.join(", "));
@@ -181,21 +197,20 @@ fn not_offered(survey: &SurveyFile, patch: &str, format: Format) -> Result<Verdi
     let rows: Vec<_> = state.collect();
     let installed: Vec<_> = survey.inventory.installed.iter().filter(|i| i.name == patch).collect();
     if rows.is_empty() && installed.is_empty() {
-        return Err(Failure::operator(format!(
-            "{patch}: no package, advisory or CVE of this name is installed or offered here as of {}; `patchflock scan` \
-             looks again",
-            output::instant(survey.taken_at())
-        )));
+        return Err(nowhere(survey, patch));
     }
     if format != Format::Table {
         output::structured(format, &rows)?;
         return Ok(Verdict::Fine);
     }
-    let mut text = String::new();
+    let mut said = Vec::new();
     for row in &rows {
         let state = decisions::enum_word(&row.state);
-        text += &paragraph("", &format!("{} {}: {state}: {}", row.name, row.version, row.reason));
+        said.push(paragraph("", &format!("{} {}: {state}: {}", row.name, row.version, row.reason)));
     }
+    // Two architectures of a package read alike.
+    said.dedup();
+    let mut text = said.concat();
     if rows.is_empty() {
         for package in &installed {
             text += &paragraph("", &format!("{} {} is installed", package.name, package.version));

@@ -1,9 +1,10 @@
 //! `patchflock`: the agent of this machine in one's hands; and, without it, a look at a machine and one patching.
 //!
 //! Standard output is data, standard error is talk. Exit status: 0 fine, 1 the operator's input (usage errors
-//! too), 2 our failure, 3 not compliant. The clock is read here and passed on.
+//! too), 2 our failure, 3 not compliant or not known yet. The clock is read here and passed on.
 
 mod args;
+mod ask;
 mod blame;
 mod output;
 
@@ -12,17 +13,22 @@ mod node;
 mod policy;
 
 mod edit;
+mod known;
 
 mod documents;
 mod explain;
 mod install;
+mod preview;
 mod runs;
+mod service;
 mod status;
+mod waiting;
 mod watch;
 
 mod compare;
 mod decisions;
 mod look;
+mod manual;
 mod once;
 mod tools;
 
@@ -59,6 +65,9 @@ fn ended(result: Result<Verdict, Failure>) -> ExitCode {
         Ok(verdict) => ExitCode::from(verdict.code()),
         Err(failure) => {
             output::talk(&failure.to_string());
+            if let Some(advice) = service::advice(&failure) {
+                output::talk(&advice);
+            }
             ExitCode::from(failure.code())
         }
     }
@@ -70,7 +79,7 @@ fn run(cli: Cli) -> Result<Verdict, Failure> {
     match cli.command {
         Command::Apply(args) => documents::apply(&args),
         Command::Get(args) => documents::get(&args, now),
-        Command::Scan(args) => install::scan(&args, now),
+        Command::Scan(args) => install::scan(&args),
         Command::Install(args) => install::install(&args, now),
         Command::Status(args) => status::status(&args, now),
         Command::Explain(args) => explain::explain(&args, now),
@@ -79,8 +88,8 @@ fn run(cli: Cli) -> Result<Verdict, Failure> {
         Command::Describe(args) => documents::describe(&args, now),
         Command::Diff(args) => documents::diff(&args),
         Command::Delete(args) => documents::delete(&args),
-        Command::Approve(args) => documents::listing(&args, edit::approve),
-        Command::Reject(args) => documents::listing(&args, edit::reject),
+        Command::Approve(args) => documents::listing(&args, edit::approve, now),
+        Command::Reject(args) => documents::listing(&args, edit::reject, now),
         Command::Try(args) => look::try_machine(&args, now),
         Command::Once(args) => once::once(&args, now),
         Command::Inventory(args) => look::inventory(&args, now),

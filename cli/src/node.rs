@@ -1,8 +1,9 @@
 //! The agent of this machine, as the commands ask it; and words that several of them share.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use patchflock_api::answer::SurveyFile;
 use patchflock_api::client::{Client, ClientError};
-use patchflock_api::run::{ComplianceSummary, Ending, Operation, RunSpec, Step, Trigger, TroubleKind};
+use patchflock_api::run::{ComplianceSummary, Ending, Operation, RunEntry, RunSpec, Trigger, TroubleKind};
 use patchflock_baselines::compliance::NodeCompliance;
 
 use crate::blame::Failure;
@@ -11,6 +12,56 @@ use crate::output;
 /// The agent of this machine.
 pub(crate) fn client() -> Client {
     Client::new()
+}
+
+/// The newest survey of this machine.
+///
+/// # Errors
+/// As the client's; a file that is damaged or of another format, each by its name.
+pub(crate) fn survey(client: &Client) -> Result<SurveyFile, Failure> {
+    /// What every version of the format has.
+    #[derive(serde::Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let bytes = client.survey_bytes()?;
+    let damaged = |e: serde_json::Error| {
+        let why = if bytes.is_empty() { "it is empty".to_owned() } else { e.to_string() };
+        Failure::Ours(anyhow::anyhow!(
+            "the newest survey of this machine is damaged ({why}): `patchflock scan` makes a new one"
+        ))
+    };
+    let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if head.format != SurveyFile::FORMAT {
+        return Err(Failure::Ours(anyhow::anyhow!(
+            "the newest survey of this machine has format {}, this patchflock reads {}: it was made by another version; \
+             after an upgrade `systemctl restart patchflockd`, then `patchflock scan`",
+            head.format,
+            SurveyFile::FORMAT
+        )));
+    }
+    serde_json::from_slice(&bytes).map_err(damaged)
+}
+
+/// The newest survey; `None`: nobody has looked at this machine yet.
+pub(crate) fn survey_if_any(client: &Client) -> Result<Option<SurveyFile>, Failure> {
+    match survey(client) {
+        Ok(survey) => Ok(Some(survey)),
+        Err(Failure::Operator(e))
+            if matches!(e.downcast_ref(), Some(ClientError::Refused { status: 404, .. })) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// An answer of the privileged half to a question that nobody asked.
+pub(crate) fn something_else() -> Failure {
+    Failure::Ours(anyhow::anyhow!(
+        "patchflock-priv gave an answer to something else: it seems to be of another version than this patchflock; \
+         install both from one package"
+    ))
 }
 
 impl From<ClientError> for Failure {
@@ -61,17 +112,31 @@ pub(crate) fn operation(operation: Operation, dry_run: bool) -> &'static str {
     }
 }
 
-/// What started a run.
+/// Who or what started a run.
 pub(crate) fn trigger(spec: &RunSpec) -> String {
     match &spec.trigger {
         Trigger::Window { window, task, .. } => format!("window {window}, task {task}"),
-        Trigger::Request { by, .. } => by.clone(),
+        Trigger::Request { by, .. } => person(by),
         Trigger::Ahead { window, task, .. } => format!("ahead of window {window}, task {task}"),
-        Trigger::Routine {} => "routine".into(),
+        Trigger::Routine {} => "patchflockd".into(),
     }
 }
 
-/// How a run ended, in one or two words.
+/// A user as people name him: `alice` for `uid 1000 (alice)`; without a name the number stays.
+pub(crate) fn person(by: &str) -> String {
+    let named = by.strip_prefix("uid ").and_then(|rest| rest.split_once(" (")?.1.strip_suffix(')'));
+    named.filter(|name| !name.is_empty()).unwrap_or(by).to_owned()
+}
+
+/// How a run ended, in one or two words: a dry run has done what it was to do.
+pub(crate) fn ended(run: &RunEntry) -> &'static str {
+    match run.ending {
+        Ending::NothingToDo if run.spec.dry_run => "looked",
+        other => ending(other),
+    }
+}
+
+/// An ending, in one or two words.
 pub(crate) fn ending(ending: Ending) -> &'static str {
     match ending {
         Ending::Succeeded => "succeeded",
@@ -79,24 +144,6 @@ pub(crate) fn ending(ending: Ending) -> &'static str {
         Ending::Failed => "failed",
         Ending::Skipped => "skipped",
         Ending::Cancelled => "cancelled",
-    }
-}
-
-/// What is done in a step.
-pub(crate) fn step(step: Step) -> &'static str {
-    match step {
-        Step::Survey => "scanning and planning",
-        Step::Fetch => "downloading",
-        Step::Slot => "waiting for permission to start",
-        Step::PreInstall => "hooks before the installation",
-        Step::Transaction => "installing",
-        Step::PostInstall => "hooks after the installation",
-        Step::Assess => "looking at what was installed",
-        Step::PreReboot => "hooks before the reboot",
-        Step::Reboot => "rebooting",
-        Step::Verify => "scanning again",
-        Step::Health => "checking the machine's health",
-        Step::OnExit => "hooks at the end",
     }
 }
 
@@ -123,6 +170,14 @@ mod tests {
             [said(3600), said(7260), said(90_000), said(200_000)],
             ["1 h", "2 h 1 min", "1 day", "2 days"]
         );
+    }
+
+    #[test]
+    fn people_are_called_by_their_names() {
+        assert_eq!(person("uid 1000 (alice)"), "alice");
+        for by in ["uid 5", "uid 5 ()", "alice (sudo)", "uid 5 (x"] {
+            assert_eq!(person(by), by);
+        }
     }
 
     #[test]

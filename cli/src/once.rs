@@ -7,9 +7,8 @@ mod carry_out;
 mod show;
 mod talk;
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
-use anyhow::Context;
 use chrono::{DateTime, Utc};
 use patchflock_baselines::approval::{Evaluation, names};
 use patchflock_baselines::compliance::{NodeCompliance, NodeStatus};
@@ -22,17 +21,14 @@ use patchflock_machine::system::{self, System, Wishes};
 use crate::args::{Format, OnceArgs};
 use crate::blame::{Failure, Verdict};
 use crate::machine::{self, is_root};
-use crate::{output, policy};
+use crate::{ask, output, policy};
 use talk::Talk;
 
 /// `patchflock once`.
 pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
     // Before anything is touched: repairing and refreshing change the machine too.
-    if !once.dry_run && !once.yes && !std::io::stdin().is_terminal() {
-        return Err(Failure::operator(
-            "nobody is there to confirm the plan (standard input is no terminal), so nothing was done: add --yes to \
-             install without asking, or --dry-run to look only",
-        ));
+    if !once.dry_run && !once.yes {
+        ask::somebody("the plan", ask::INSTALL)?;
     }
     if !once.dry_run && !is_root() {
         return Err(Failure::operator(
@@ -113,9 +109,11 @@ pub(crate) fn once(once: &OnceArgs, now: DateTime<Utc>) -> Result<Verdict, Failu
         output::talk(&heading);
     }
     let n = output::count(record.plan.items.len(), "package", "packages");
-    if !once.yes && !confirmed(&format!("Change {n} as shown? [y/N]"), &mut std::io::stdin().lock())? {
+    if !once.yes
+        && let Err(no) = ask::confirm(&format!("Change {n} as shown?"), "nothing was installed")
+    {
         carry_out::keep_repair(&machine, &record)?;
-        return Err(Failure::operator("not confirmed; nothing was installed"));
+        return Err(no);
     }
 
     let trouble = carry_out::carry_out(&machine, &mut record, &talk, carry_out::uninterrupted)?;
@@ -190,28 +188,4 @@ fn nothing_done(
         output::structured(once.output, &shown)?;
     }
     Ok(verdict(Some(compliance)))
-}
-
-/// Asks; anything but a yes, the end of the input included, is a no.
-fn confirmed(question: &str, input: &mut impl BufRead) -> Result<bool, Failure> {
-    output::ask(question);
-    let mut answer = String::new();
-    input.read_line(&mut answer).context("reading the answer")?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_clear_yes_confirms() {
-        let answer = |text: &str| confirmed("", &mut text.as_bytes()).unwrap();
-        for yes in ["y\n", "Y\n", "yes\n", "  YES  \r\n"] {
-            assert!(answer(yes), "{yes:?}");
-        }
-        for no in ["", "\n", "n\n", "no\n", "yep\n", "y y\n", "\u{0}y\n", "j\n"] {
-            assert!(!answer(no), "{no:?}");
-        }
-    }
 }

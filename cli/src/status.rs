@@ -1,28 +1,55 @@
 //! `status` and `compliance`: this machine as its agent knows it.
 
 use chrono::{DateTime, Utc};
-use patchflock_api::status::{ActiveRun, Status};
-use patchflock_baselines::compliance::NodeStatus;
+use patchflock_api::status::{ActiveRun, OpenWindow, Status, TaskState};
+use patchflock_baselines::baseline::ComplianceLevel;
+use patchflock_baselines::compliance::{Counts, NodeCompliance, NodeStatus};
+use serde::Serialize;
 
 use crate::args::{ComplianceArgs, Format, StatusArgs};
 use crate::blame::{Failure, Verdict};
 use crate::node::{self, client};
 use crate::output::{Table, one_line, paragraph, rendered};
 use crate::runs::story;
+use crate::waiting::Waiting;
 use crate::{decisions, output};
 
-/// `patchflock status`.
-pub(crate) fn status(args: &StatusArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
-    let status = client().status()?;
-    if args.form.output == Format::Table {
-        output::data(&shown(&status, now))?;
-    } else {
-        output::structured(args.form.output, &status)?;
-    }
-    Ok(Verdict::Fine)
+/// With what waits for approval, which the agent's own answer does not have. Stable.
+#[derive(Debug, Serialize)]
+struct With<'a, T: Serialize> {
+    #[serde(flatten)]
+    answer: &'a T,
+    /// `None`: it is not known.
+    waiting: Option<&'a Waiting>,
 }
 
-fn shown(status: &Status, now: DateTime<Utc>) -> String {
+/// `patchflock status`: a report, so that what is known ends with 0, good or bad.
+pub(crate) fn status(args: &StatusArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
+    let client = client();
+    let status = client.status()?;
+    // The status is told without it, too.
+    let whole = match status.survey.as_ref().map(|_| node::survey(&client)) {
+        Some(Ok(whole)) => Some(whole),
+        Some(Err(e)) => {
+            output::talk(&format!("warning: {}", e.cause()));
+            None
+        }
+        None => None,
+    };
+    let waiting = whole.as_ref().and_then(|s| s.evaluation.as_ref()).map(Waiting::of);
+    if args.form.output == Format::Table {
+        output::data(&shown(&status, waiting.as_ref(), now))?;
+    } else {
+        output::structured(args.form.output, &With { answer: &status, waiting: waiting.as_ref() })?;
+    }
+    let known = status.survey.as_ref().and_then(|s| s.compliance.as_ref()).map(|c| c.status);
+    Ok(match known {
+        Some(NodeStatus::Compliant | NodeStatus::NonCompliant) => Verdict::Fine,
+        Some(NodeStatus::Unknown) | None => Verdict::NotCompliant,
+    })
+}
+
+fn shown(status: &Status, waiting: Option<&Waiting>, now: DateTime<Utc>) -> String {
     let mut text = one_line(&format!(
         "{} (node {}): {}, patchflockd {} since {}",
         status.hostname,
@@ -43,12 +70,17 @@ fn shown(status: &Status, now: DateTime<Utc>) -> String {
                 Some(summary) => decisions::compliance(&node::without_patches(summary)),
                 None => "compliance: UNKNOWN (no baseline is in effect)\n".into(),
             };
+            text += &waiting.map(Waiting::line).unwrap_or_default();
             text += &format!("  as of {}\n", node::ago(survey.taken_at, now));
+            if status.survey_outdated {
+                text += &paragraph(
+                    "  ",
+                    "tags or documents have changed since: what they say now is known after the next scan, which begins \
+                     by itself (`patchflock scan` begins it now)",
+                );
+            }
             if survey.reboot_needed == Some(true) {
                 text += &paragraph("reboot needed: ", &survey.reboot_evidence.join("; "));
-            }
-            for updater in &survey.foreign_updaters {
-                text += &paragraph("also installs updates here: ", updater);
             }
         }
     }
@@ -58,12 +90,13 @@ fn shown(status: &Status, now: DateTime<Utc>) -> String {
             "{} {}, {} {}: {}",
             last.spec.id,
             node::operation(last.spec.operation, last.spec.dry_run),
-            node::ending(last.ending),
+            node::ended(last),
             node::ago(last.finished_at, now),
             last.reason
         );
         text += &paragraph("last run: ", &what);
     }
+    text += &status.open.iter().map(|window| open(window, now)).collect::<String>();
     if status.next.is_empty() {
         text += "next: no window has a task for this node\n";
     } else {
@@ -81,6 +114,36 @@ fn shown(status: &Status, now: DateTime<Utc>) -> String {
     text + &status.warnings.iter().map(|w| paragraph("warning: ", w)).collect::<String>()
 }
 
+/// A window that is open now, and what became of its tasks.
+fn open(window: &OpenWindow, now: DateTime<Utc>) -> String {
+    let until = if window.cutoff <= now {
+        format!("nothing new starts any more, closes {}", node::ago(window.end, now))
+    } else {
+        format!(
+            "until {}, nothing new starts after {}",
+            node::ago(window.end, now),
+            output::instant(window.cutoff)
+        )
+    };
+    let mut text = paragraph(
+        "open now: ",
+        &format!("window {} since {}, {until}", window.window, output::instant(window.start)),
+    );
+    for task in &window.tasks {
+        let state = match &task.state {
+            TaskState::Waiting { at } if *at > now => format!("begins {}", node::ago(*at, now)),
+            TaskState::Waiting { .. } => "has not begun yet".into(),
+            TaskState::InProgress {} => format!("in progress: `patchflock runs watch {}`", task.run),
+            TaskState::Ended { ending, reason } => {
+                let how = ending.map_or("over", node::ending);
+                if reason.is_empty() { how.to_owned() } else { format!("{how}: {reason}") }
+            }
+        };
+        text += &paragraph("  ", &format!("task {} {state}", task.task));
+    }
+    text
+}
+
 fn running(active: &ActiveRun, now: DateTime<Utc>) -> String {
     let mut what = format!(
         "{} {} by {}, since {}: {}",
@@ -88,7 +151,7 @@ fn running(active: &ActiveRun, now: DateTime<Utc>) -> String {
         node::operation(active.spec.operation, active.spec.dry_run),
         node::trigger(&active.spec),
         node::ago(active.started_at, now),
-        node::step(active.step)
+        active.step.words()
     );
     if let Some(progress) = &active.progress {
         what += &format!(" ({progress})");
@@ -101,14 +164,17 @@ fn running(active: &ActiveRun, now: DateTime<Utc>) -> String {
 
 /// `patchflock compliance`.
 pub(crate) fn compliance(args: &ComplianceArgs, now: DateTime<Utc>) -> Result<Verdict, Failure> {
-    let survey = client().survey()?;
+    let Some(survey) = node::survey_if_any(&client())? else {
+        return unknown(args, "", "nobody has looked at this machine yet: `patchflock scan`");
+    };
     let at = survey.taken_at();
+    let waiting = survey.evaluation.as_ref().map(Waiting::of);
     let Some(compliance) = survey.compliance else {
-        output::data(&(story::choice(&survey.choice) + "compliance: UNKNOWN (no baseline is in effect)\n"))?;
-        return Ok(Verdict::NotCompliant);
+        return unknown(args, &story::choice(&survey.choice), "no baseline is in effect");
     };
     if args.form.output == Format::Table {
         let mut text = story::choice(&survey.choice) + &decisions::compliance(&compliance);
+        text += &waiting.as_ref().map(Waiting::line).unwrap_or_default();
         text += &format!("  as of {}\n", node::ago(at, now));
         let rows =
             if args.all { decisions::every_patch(&compliance) } else { decisions::noncompliant(&compliance) };
@@ -117,10 +183,27 @@ pub(crate) fn compliance(args: &ComplianceArgs, now: DateTime<Utc>) -> Result<Ve
         }
         output::data(&text)?;
     } else {
-        output::structured(args.form.output, &compliance)?;
+        output::structured(args.form.output, &With { answer: &compliance, waiting: waiting.as_ref() })?;
     }
     Ok(match compliance.status {
         NodeStatus::Compliant => Verdict::Fine,
         NodeStatus::NonCompliant | NodeStatus::Unknown => Verdict::NotCompliant,
     })
+}
+
+/// Nobody can say whether the machine is compliant, which is an answer too.
+fn unknown(args: &ComplianceArgs, before: &str, why: &str) -> Result<Verdict, Failure> {
+    if args.form.output == Format::Table {
+        output::data(&format!("{before}{}", paragraph("compliance: ", &format!("UNKNOWN ({why})"))))?;
+    } else {
+        let answer = NodeCompliance {
+            status: NodeStatus::Unknown,
+            overall_severity: ComplianceLevel::Unspecified,
+            counts: Counts::default(),
+            patches: Vec::new(),
+            notes: vec![why.to_owned()],
+        };
+        output::structured(args.form.output, &With { answer: &answer, waiting: None })?;
+    }
+    Ok(Verdict::NotCompliant)
 }

@@ -14,10 +14,8 @@ use crate::args::{
 };
 use crate::blame::{Failure, Verdict};
 use crate::output::Table;
-use crate::{output, policy};
+use crate::{documents, manual, output, policy};
 
-/// Date on the man pages: when the command line last changed for its users.
-const MAN_DATE: &str = "2026-11-24";
 /// A weekday helps to see a wrong schedule at once.
 const DAY_AND_TIME: &str = "%a %Y-%m-%d %H:%M %Z";
 
@@ -99,10 +97,12 @@ pub(crate) fn import(args: &ImportArgs) -> Result<Verdict, Failure> {
 
 /// `patchflock validate`.
 pub(crate) fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut texts) = (Vec::new(), Vec::new());
     for file in &args.files {
-        match policy::documents(file) {
-            Ok(documents) => {
+        let read = policy::read_document(file);
+        match read.and_then(|bytes| policy::parsed(file, &bytes).map(|documents| (bytes, documents))) {
+            Ok((bytes, documents)) => {
+                texts.extend(String::from_utf8(bytes));
                 for d in &documents {
                     output::data(&format!("{}: {} {} is valid\n", file.display(), d.kind(), d.name()))?;
                 }
@@ -117,6 +117,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
         }
     }
     if wrong.is_empty() {
+        documents::remarks(texts);
         Ok(Verdict::Fine)
     } else {
         let invalid = output::count(wrong.len(), "file is", "files are");
@@ -206,21 +207,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<Verdict, Failure> {
         .map_err(Failure::Operator)?;
     let mut program = args::command().disable_help_subcommand(true);
     program.build();
-    pages(program, dir).with_context(|| format!("writing man pages into {}", dir.display()))?;
+    manual::pages(program, dir).with_context(|| format!("writing man pages into {}", dir.display()))?;
     output::talk(&format!("man pages written to {}; read one with `man -l`", dir.display()));
     Ok(Verdict::Fine)
-}
-
-/// One page for a command, and one for each command below it.
-fn pages(command: clap::Command, dir: &std::path::Path) -> std::io::Result<()> {
-    for below in command.get_subcommands().filter(|c| !c.is_hide_set()).cloned() {
-        pages(below.disable_help_subcommand(true), dir)?;
-    }
-    clap_mangen::Man::new(command)
-        // Without a date the roff line loses a field. A fixed one keeps the pages the same until the text changes.
-        .date(MAN_DATE)
-        .source(concat!("patchflock ", env!("CARGO_PKG_VERSION")))
-        .manual("Patchflock Manual")
-        .generate_to(dir)
-        .map(drop)
 }

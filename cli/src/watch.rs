@@ -13,7 +13,7 @@ use patchflock_api::run::{RunEntry, Step};
 use patchflock_api::status::{ActiveRun, RunNews};
 
 use crate::blame::Failure;
-use crate::{node, output};
+use crate::output;
 
 /// How often a key press is noticed, and the live line moves.
 const LOOK: Duration = Duration::from_millis(200);
@@ -46,7 +46,7 @@ pub(crate) fn watch(client: &Client, id: &RunId) -> Result<Watched, Failure> {
     }
     if matches!(watched, Ok(Watched::Rebooting)) {
         output::talk(&format!(
-            "The machine reboots as a part of the run; afterwards `patchflock runs show {id}` tells how it ended."
+            "The machine reboots now, as a part of the run; the outcome will be in `patchflock runs show {id}`."
         ));
     }
     watched
@@ -128,7 +128,7 @@ impl Line {
     }
 
     fn show(&mut self, active: &ActiveRun) {
-        let words = node::step(active.step);
+        let words = active.step.words();
         let waiting = active.waiting.as_ref().map(|(until, why)| {
             output::one_line(&format!("trying again at {}: {why}", until.format("%H:%M:%S UTC")))
         });

@@ -323,7 +323,7 @@ _patchflock() {
             return 0
             ;;
         patchflock__subcmd__approve)
-            opts="-h --baseline --dry-run --help"
+            opts="-y -h --baseline --yes --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1086,7 +1086,7 @@ _patchflock() {
             return 0
             ;;
         patchflock__subcmd__install)
-            opts="-o -h --reboot --baseline-override --install-override-list --exclude --dry-run --reason --detach --output --help"
+            opts="-y -o -h --yes --reboot --baseline-override --install-override-list --exclude --dry-run --reason --detach --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1381,7 +1381,7 @@ _patchflock() {
             return 0
             ;;
         patchflock__subcmd__reject)
-            opts="-h --baseline --dry-run --help"
+            opts="-y -h --baseline --yes --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -29,8 +29,8 @@ complete -c patchflock -n "__fish_patchflock_needs_command" -s V -l version -d '
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "apply" -d 'Adopt documents: baselines, windows, patch groups, defaults'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "get" -d 'List the adopted documents'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "scan" -d 'Look for missing patches now'
-complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "install" -d 'Install what is approved now, without waiting for a window'
-complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "patch-now" -d 'Install what is approved now, without waiting for a window'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "install" -d 'Install what is approved now, after showing it and asking; no window is waited for'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "patch-now" -d 'Install what is approved now, after showing it and asking; no window is waited for'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "status" -d 'Show this machine: baseline, compliance, what runs and what comes next'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "explain" -d 'Say why a patch is installed or not, and when it will be'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "runs" -d 'Show what was done and when'
@@ -77,6 +77,7 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l reason
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s y -l yes -d 'Install without showing the plan and asking; needed where standard input is no terminal'
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -l detach -d 'Do not wait for the end'
 complete -c patchflock -n "__fish_patchflock_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -90,6 +91,7 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l reas
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s y -l yes -d 'Install without showing the plan and asking; needed where standard input is no terminal'
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -l detach -d 'Do not wait for the end'
 complete -c patchflock -n "__fish_patchflock_using_subcommand patch-now" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -137,9 +139,11 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand diff" -s h -l help
 complete -c patchflock -n "__fish_patchflock_using_subcommand delete" -s y -l yes -d 'Delete without asking'
 complete -c patchflock -n "__fish_patchflock_using_subcommand delete" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -l baseline -d 'The baseline to change' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -s y -l yes -d 'Do not ask, whatever the newest survey says of the name'
 complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand approve" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -l baseline -d 'The baseline to change' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -s y -l yes -d 'Do not ask, whatever the newest survey says of the name'
 complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -l dry-run -d 'Only show what would change'
 complete -c patchflock -n "__fish_patchflock_using_subcommand reject" -s h -l help -d 'Print help'
 complete -c patchflock -n "__fish_patchflock_using_subcommand try" -s f -l baseline -d 'Baseline: which patches are approved, and when [default: the predefined one of the operating system]' -r -F
@@ -212,7 +216,7 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand man" -s h -l help 
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "apply" -d 'Adopt documents: baselines, windows, patch groups, defaults'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "get" -d 'List the adopted documents'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "scan" -d 'Look for missing patches now'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "install" -d 'Install what is approved now, without waiting for a window'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "install" -d 'Install what is approved now, after showing it and asking; no window is waited for'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "status" -d 'Show this machine: baseline, compliance, what runs and what comes next'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "explain" -d 'Say why a patch is installed or not, and when it will be'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and not __fish_seen_subcommand_from apply get scan install status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help" -f -a "runs" -d 'Show what was done and when'

@@ -8,12 +8,16 @@
 mod agent;
 #[path = "cli_program/answers.rs"]
 mod answers;
+#[path = "cli_program/asking.rs"]
+mod asking;
 #[path = "cli_program/bad_input.rs"]
 mod bad_input;
 #[path = "cli_program/bench.rs"]
 mod bench;
 #[path = "cli_program/documented.rs"]
 mod documented;
+#[path = "cli_program/known.rs"]
+mod known;
 #[path = "cli_program/node.rs"]
 mod node;
 #[path = "cli_program/overrides.rs"]

@@ -76,7 +76,7 @@ fn patch_now_installs_what_is_approved_and_a_package_that_fails_does_not_sink_th
     let said = format!("{}{}", dry.stdout_text(), dry.stderr_text());
     assert!(said.contains("good") && said.contains("bad") && said.contains("1.1"), "{said}");
     assert_eq!(agent.installed().unwrap()["good"], "1.0 installed", "a dry run changes nothing");
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert_eq!(out.code, 3, "{said}");
     assert!(said.contains("bad") && said.contains("FAILED"), "{said}");
@@ -101,7 +101,7 @@ fn hooks_run_once_in_their_places_and_a_failing_one_before_cancels() {
         agent.machine.files().script(&path, &format!("#!/bin/sh\n{line}")).unwrap();
     }
     agent.publish([Deb::new("tool", "1.1")]).unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     let hooks = agent.machine.files().read("/root/hooks").unwrap();
     assert_eq!(hooks, "pre-install 1.0\npost-install 1.1\non-exit 1.1\n");
     agent.publish([Deb::new("tool", "1.2")]).unwrap();
@@ -110,13 +110,13 @@ fn hooks_run_once_in_their_places_and_a_failing_one_before_cancels() {
         .files()
         .script("/etc/patchflock/hooks/pre-install.d/20-no", "#!/bin/sh\necho busy; exit 3\n")
         .unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code != 0 && said.contains("20-no") && said.contains("nothing was installed"), "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
     // Whoever else may write a hook is root through it.
     agent.machine.ok("rm /etc/patchflock/hooks/pre-install.d/20-no; chmod o+w /etc/patchflock/hooks/pre-install.d/10-note").unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code != 0 && said.contains("10-note can be changed by others than root"), "{said}");
 }
@@ -143,17 +143,17 @@ fn a_baseline_that_expired_or_went_missing_installs_nothing_and_never_falls_back
         agent.machine.ok("date -u +%FT%TZ").is_ok_and(|now| now.trim() > soon.trim())
     })
     .unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code != 0 && said.contains("expired"), "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed", "{said}");
     agent.machine.ok("patchflock delete PatchBaseline lab --yes").unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code != 0 && agent.installed().unwrap()["tool"] == "1.0 installed", "{said}");
     // A newer version brings it back, and versions only grow.
     agent.baseline("").unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
 
@@ -168,14 +168,16 @@ fn others_may_look_and_only_root_and_the_group_may_change_anything() {
         (out.code, format!("{}{}", out.stdout_text(), out.stderr_text()))
     };
     assert_eq!(run("guest", "status").0, 0);
-    for args in ["scan", "install", "delete PatchBaseline lab --yes", "apply -f /etc/patchflock/none.yaml"] {
+    for args in
+        ["scan", "install --yes", "delete PatchBaseline lab --yes", "apply -f /etc/patchflock/none.yaml"]
+    {
         let (code, said) = run("guest", args);
         assert_eq!(code, 1, "{args}: {said}");
     }
     let (code, said) = run("guest", "scan");
     assert!(code == 1 && said.contains("group patchflock"), "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
-    let (code, said) = run("alice", "install");
+    let (code, said) = run("alice", "install --yes");
     assert_eq!(code, 0, "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
     let entry = agent.wait_run("request").unwrap();

@@ -119,7 +119,7 @@ fn a_clock_that_is_behind_approves_nothing_early() {
     // apt keeps the newer index that it has already.
     agent.machine.ok("rm -rf /var/lib/apt/lists/*").unwrap();
     set(&agent, -3 * DAY);
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code == 3 && said.contains("which is in the future: check the clock"), "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed", "{said}");
@@ -128,7 +128,7 @@ fn a_clock_that_is_behind_approves_nothing_early() {
     // Set right, a day has passed. A routine scan may be due by then.
     set(&agent, 0);
     agent.wait_idle().unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
 
@@ -141,7 +141,7 @@ fn a_run_that_waits_goes_on_although_the_clock_went_back_by_days() {
         "flock /run/patchflock.lock sh -c 'touch /run/held; until [ -e /root/free ]; do sleep 0.1; done'";
     agent.machine.ok(&format!("systemd-run --quiet --collect --unit=holder {lock}")).unwrap();
     door::wait("the lock to be held", SOON, || agent.machine.ok("test -e /run/held").is_ok()).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let waits = || agent.status().is_ok_and(|status| !status["active"]["waiting"].is_null());
     door::wait("the run to wait", SOON, waits).unwrap();
     set(&agent, -2 * DAY);

@@ -14,7 +14,7 @@ fn a_transaction_outlives_the_agent_and_is_reported_after_its_restart() {
     let mut agent = Agent::new([Deb::new("slow", "1.0")]).unwrap();
     agent.baseline("").unwrap();
     agent.publish([Deb::new("slow", "1.1").script("postinst", HOLD)]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_script("slow").unwrap();
     // Killed like by the kernel, then ended in order, which takes no longer than a second.
     agent.machine.kill9("patchflockd").unwrap();
@@ -40,7 +40,7 @@ fn a_package_that_restarts_the_agent_from_its_own_script_is_installed() {
     let mut agent = Agent::new([Deb::new("tool", "1.0")]).unwrap();
     agent.baseline("").unwrap();
     agent.publish([Deb::new("tool", "1.1").script("postinst", "systemctl restart patchflockd")]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "succeeded", "{entry}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
@@ -51,7 +51,7 @@ fn after_a_power_cut_in_the_transaction_the_machine_is_repaired_and_patched_in_t
     let mut agent = Agent::new([Deb::new("slow", "1.0"), Deb::new("tool", "1.0")]).unwrap();
     agent.baseline("").unwrap();
     agent.publish([Deb::new("slow", "1.1").script("postinst", HOLD), Deb::new("tool", "1.1")]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_script("slow").unwrap();
     agent.machine.power_cut().unwrap();
     agent.machine.files().write("/root/go", "").unwrap();
@@ -74,7 +74,7 @@ fn a_repository_that_dies_after_the_download_does_not_stop_the_run() {
         .files()
         .script("/etc/patchflock/hooks/pre-install.d/10-wait", &format!("#!/bin/sh\n{HOLD}\n"))
         .unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_step("pre_install").unwrap();
     agent.machine.cut_network().unwrap();
     agent.machine.ok("touch /root/go").unwrap();
@@ -90,7 +90,7 @@ fn a_run_reboots_where_the_machine_shows_that_it_must_and_proves_the_result_afte
     let asks = "touch /run/reboot-required; echo engine >> /run/reboot-required.pkgs";
     agent.publish([Deb::new("engine", "1.1").script("postinst", asks)]).unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.machine.wait_boot_after(&boot).unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "succeeded", "{entry}");
@@ -101,7 +101,7 @@ fn a_run_reboots_where_the_machine_shows_that_it_must_and_proves_the_result_afte
     // Told never to, it stays up and says that a reboot is missing.
     agent.publish([Deb::new("engine", "1.2").script("postinst", asks)]).unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    assert_eq!(agent.patchflock("install --reboot never").unwrap().code, 3);
+    assert_eq!(agent.patchflock("install --yes --reboot never").unwrap().code, 3);
     assert_eq!(agent.machine.boot_id().unwrap(), boot);
     assert_eq!(agent.state("engine").unwrap(), "INSTALLED_PENDING_REBOOT");
 }
@@ -111,7 +111,7 @@ fn the_index_can_be_deleted_and_nothing_is_lost() {
     let mut agent = Agent::new([Deb::new("tool", "1.0")]).unwrap();
     agent.baseline("").unwrap();
     agent.publish([Deb::new("tool", "1.1")]).unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     let before =
         (agent.json("runs").unwrap(), agent.json("runs --package tool").unwrap(), agent.json("get").unwrap());
     assert!(!before.1.as_array().unwrap().is_empty(), "{}", before.1);

@@ -41,7 +41,7 @@ fn small(apart: bool, script: &str) -> Agent {
 fn with_a_full_disk_a_request_waits_nothing_is_done_and_status_says_why() {
     let agent = small(false, "true");
     agent.machine.ok(FILL).unwrap();
-    agent.machine.ok("systemd-run --quiet --collect --unit=asks patchflock install --detach").unwrap();
+    agent.machine.ok("systemd-run --quiet --collect --unit=asks patchflock install --yes --detach").unwrap();
     let mut said = String::new();
     door::wait("status to say what is wrong", SOON, || {
         said = agent.patchflock("status").unwrap().stdout_text().into_owned();
@@ -63,26 +63,26 @@ fn where_no_record_can_be_written_nothing_is_installed() {
     let agent = small(true, "true");
     let fill = format!("#!/bin/sh\n{FILL}\n");
     agent.machine.files().script("/etc/patchflock/hooks/pre-install.d/10-fill", &fill).unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code > 1 && said.contains("No space left"), "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "failed", "{entry}");
     // A disk that is full from the beginning.
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert!(out.code > 1 && said.contains("No space left"), "{said}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
     agent.machine.ok(&format!("{ROOM}; rm /etc/patchflock/hooks/pre-install.d/10-fill")).unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
 
 #[test]
 fn a_disk_that_a_package_fills_leaves_no_run_that_succeeded_by_mistake_or_hangs() {
     let agent = small(true, FILL);
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "failed", "{entry}");
     assert!(entry["reason"].as_str().unwrap().contains("No space left"), "{entry}");
@@ -109,5 +109,5 @@ fn a_document_is_adopted_whole_or_not_at_all() {
     assert_eq!(versions(), before, "nothing of it was kept");
     agent.baseline("  description: new\n").unwrap();
     assert_eq!(versions()[0]["version"], before[0]["version"].as_u64().unwrap() + 1, "{}", versions());
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
 }

@@ -89,7 +89,7 @@ fn a_scriptlet_that_fails_does_not_sink_the_others_and_is_failed() {
     assert!(said(&dry).contains("good") && said(&dry).contains("bad"), "{}", said(&dry));
     let before = agent.installed().unwrap();
     assert_eq!(before["good"], "1.0-1", "a dry run changes nothing");
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     assert_eq!(out.code, 3, "{}", said(&out));
     assert!(said(&out).contains("bad") && said(&out).contains("FAILED"), "{}", said(&out));
     let changed = ["good: 1.0-1 -> 1.1-1", "sad: 1.0-1 -> 1.1-1"];
@@ -111,7 +111,7 @@ fn a_transaction_outlives_the_agent_and_is_reported_after_its_restart() {
     let mut agent = DnfAgent::new([rpm("slow", "1.0")], "slow").unwrap();
     agent.baseline("").unwrap();
     agent.publish([rpm("slow", "1.1").script("post", HOLD)]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_file("/root/waits").unwrap();
     agent.machine.kill9("patchflockd").unwrap();
     agent.wait_step("transaction").unwrap();
@@ -140,7 +140,7 @@ fn after_a_power_cut_in_the_transaction_the_machine_is_repaired_and_patched_in_t
     agent.publish([slow, rpm("tool", "1.1").requires("slow >= 1.1")]).unwrap();
     agent.repo.add(rpm("extra", "1.0")).unwrap();
     agent.repo.publish().unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_file("/root/waits").unwrap();
     agent.machine.power_cut().unwrap();
     agent.machine.files().write("/root/go", "").unwrap();
@@ -170,7 +170,7 @@ fn a_run_reboots_where_an_advisory_suggests_it_and_proves_the_result_after_the_b
     agent.repo.advise(advisory);
     agent.repo.publish().unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.machine.wait_boot_after(&boot).unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "succeeded", "{entry}");
@@ -181,7 +181,7 @@ fn a_run_reboots_where_an_advisory_suggests_it_and_proves_the_result_after_the_b
     // Told never to, it stays up and says that a reboot is missing. Here the name of the package is the evidence.
     agent.publish([rpm("glibc", "1.1"), kernel("5.14.1")]).unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    let out = agent.patchflock("install --reboot never").unwrap();
+    let out = agent.patchflock("install --yes --reboot never").unwrap();
     assert_eq!(out.code, 3, "{}", said(&out));
     assert_eq!(agent.machine.boot_id().unwrap(), boot);
     assert_eq!(agent.state("glibc").unwrap(), "INSTALLED_PENDING_REBOOT");
@@ -206,7 +206,7 @@ fn the_repositories_of_a_baseline_serve_one_run_and_leave_no_trace() {
     let configured = "find /etc/yum.repos.d /etc/dnf /etc/pki -type f -print0 | sort -z | xargs -0 sha256sum; \
                       dnf -C -q repolist";
     let before = agent.machine.ok(configured).unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     assert_eq!((out.code, agent.installed().unwrap()["tool"].as_str()), (0, "1.0-1"), "{}", said(&out));
     assert_eq!(server.take_requests(), [""; 0], "nobody asks it unless a baseline says so");
     let once = format!(
@@ -221,7 +221,7 @@ fn the_repositories_of_a_baseline_serve_one_run_and_leave_no_trace() {
     let allow = "[policy]\nalternative_sources = true\n";
     agent.machine.files().write("/etc/patchflock/conf.d/sources.toml", allow).unwrap();
     agent.server.take_requests();
-    let out = agent.patchflock("install --baseline-override /root/once.yaml").unwrap();
+    let out = agent.patchflock("install --yes --baseline-override /root/once.yaml").unwrap();
     assert_eq!((out.code, agent.installed().unwrap()["tool"].as_str()), (0, "2.0-1"), "{}", said(&out));
     assert_eq!(agent.server.take_requests(), [""; 0], "its own repository is not asked in that run");
     assert!(!server.take_requests().is_empty());
@@ -242,7 +242,7 @@ fn a_held_rpm_lock_is_waited_for_before_and_in_the_transaction() {
     // An administrator is at work with dnf when the run begins.
     agent.machine.ok("systemd-run -q --unit=admin dnf -y --refresh upgrade manual").unwrap();
     agent.wait_file("/root/waits").unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_step("survey").unwrap();
     // The privileged half is at it, and gets no further than the administrator's lock lets it.
     door::wait("the privileged half to look", Duration::from_secs(60), || {
@@ -263,7 +263,7 @@ fn a_held_rpm_lock_is_waited_for_before_and_in_the_transaction() {
     let hook = "#!/bin/sh\nrm /root/go\nsystemd-run -q --unit=holder python3 /root/hold.py\n\
                 until [ -e /root/held ]; do sleep 0.1; done\n";
     agent.machine.files().script("/etc/patchflock/hooks/pre-install.d/10-hold", hook).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_step("transaction").unwrap();
     // The program that would install is at work, and changes nothing yet.
     door::wait("dnf's Python to wait for the lock", Duration::from_secs(120), || {
@@ -294,7 +294,7 @@ fn the_agent_upgrades_itself_by_its_own_run() {
     agent.repo.advise(advisory);
     agent.repo.publish().unwrap();
     let pid = agent.machine.ok("systemctl show -P MainPID patchflockd").unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(
         (&entry["ending"], &entry["installed"]["installed"]),

@@ -35,7 +35,7 @@ fn in_post() -> DnfAgent {
     agent.baseline("").unwrap();
     let slow = rpm("slow", "1.1").script("post", HOLD);
     agent.publish([slow, rpm("tool", "1.1").requires("slow >= 1.1")]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_file("/root/waits").unwrap();
     agent
 }
@@ -63,7 +63,7 @@ fn a_killed_dnf_is_a_failed_run_and_the_next_one_repairs_and_finishes() {
     assert_eq!(entry["ending"], "failed", "{entry}");
     assert!(entry["installed"]["failed"].to_string().contains("tool"), "{entry}");
     assert!(!agent.installed().unwrap()["tool"].contains("1.1"));
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     assert_eq!(out.code, 0, "{said}");
     let installed = agent.installed().unwrap();
@@ -75,7 +75,7 @@ fn a_killed_dnf_is_a_failed_run_and_the_next_one_repairs_and_finishes() {
 #[test]
 fn a_repository_that_dies_after_the_download_does_not_stop_the_run() {
     let agent = with_hook(HOLD);
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_file("/root/waits").unwrap();
     agent.machine.cut_network().unwrap();
     agent.machine.ok("touch /root/go").unwrap();
@@ -89,7 +89,7 @@ fn an_administrator_who_is_faster_leaves_nothing_to_do_and_that_is_no_failure() 
     let agent = with_hook("dnf -y upgrade tool");
     let last = "#!/bin/sh\ntouch /root/last\n";
     agent.machine.files().script("/etc/patchflock/hooks/on-exit.d/10-lab", last).unwrap();
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     let entry = agent.wait_run("request").unwrap();
     assert_eq!((out.code, &entry["ending"]), (0, &"nothing_to_do".into()), "{said}\n{entry}");
@@ -103,7 +103,7 @@ fn an_administrator_who_is_faster_leaves_nothing_to_do_and_that_is_no_failure() 
 #[test]
 fn a_cache_that_is_cleaned_between_the_download_and_the_installation_is_filled_again() {
     let agent = with_hook("[ -e /root/once ] || dnf clean all; touch /root/once");
-    let out = agent.patchflock("install").unwrap();
+    let out = agent.patchflock("install --yes").unwrap();
     let said = format!("exit {}: {}{}", out.code, out.stdout_text(), out.stderr_text());
     let entry = agent.wait_run("request").unwrap();
     assert_eq!((out.code, &entry["ending"]), (0, &"succeeded".into()), "{said}\n{entry}");
@@ -121,7 +121,7 @@ fn a_power_cut_before_and_after_the_files_of_a_package_ends_with_one_version_of_
         agent.baseline("").unwrap();
         agent.machine.files().write("/etc/slow.conf", "mine").unwrap();
         agent.publish([slow("1.1"), rpm("tool", "1.1").requires("slow >= 1.1")]).unwrap();
-        agent.machine.ok("patchflock install --detach").unwrap();
+        agent.machine.ok("patchflock install --yes --detach").unwrap();
         agent.wait_file("/root/waits").unwrap();
         agent.machine.power_cut().unwrap();
         agent.machine.files().write("/root/go", "").unwrap();
@@ -142,7 +142,7 @@ fn a_package_that_restarts_the_agent_from_its_own_scriptlets_is_installed() {
     agent.baseline("").unwrap();
     let restart = "systemctl restart patchflockd";
     agent.publish([rpm("tool", "1.1").script("post", restart).script("posttrans", restart)]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(entry["ending"], "succeeded", "{entry}");
     assert_eq!(agent.installed().unwrap()["tool"], "1.1-1");
@@ -162,7 +162,7 @@ fn a_full_disk_while_downloading_is_said_and_waited_for() {
     .collect();
     agent.publish([rpm("tool", "1.1").file("/usr/share/tool/large", &large)]).unwrap();
     agent.machine.ok("mount -t tmpfs -o size=1m tmpfs /var/cache/dnf").unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let waiting = || agent.status().unwrap()["active"]["waiting"][1].clone();
     door::wait("the run to wait for room", Duration::from_secs(100), || !waiting().is_null()).unwrap();
     let said = waiting().as_str().unwrap().to_owned();

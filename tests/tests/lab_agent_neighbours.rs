@@ -64,7 +64,7 @@ fn another_updater_is_told_of_until_it_is_masked_and_is_back_after_the_removal()
 fn a_masked_updater_is_back_after_the_next_run_that_finds_it_is_to_be_reported_only() {
     let agent = unattended();
     mask(&agent, "mask");
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     assert_eq!(timer(&agent), "masked inactive");
     mask(&agent, "report");
     assert_eq!(agent.patchflock("scan").unwrap().code, 0);
@@ -101,7 +101,7 @@ fn needrestart_is_told_to_restart_nothing_while_packages_are_installed() {
     let hook = "DPkg::Post-Invoke {\"env > /root/hook\"; };\n";
     agent.machine.files().write("/etc/apt/apt.conf.d/99needrestart", hook).unwrap();
     agent.publish([Deb::new("tool", "1.1").script("postinst", "env > /root/script")]).unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     for place in ["/root/hook", "/root/script"] {
         let said = agent.machine.files().read(place).unwrap();
         let suspended = said.lines().find_map(|l| l.strip_prefix("NEEDRESTART_SUSPEND="));

@@ -61,10 +61,10 @@ fn explained(agent: &Agent, name: &str) -> serde_json::Value {
 fn what_is_excluded_from_a_run_stays_and_the_next_run_takes_it() {
     let agent = three();
     agent.baseline("").unwrap();
-    let (code, words) = said(&agent, "install --exclude b --exclude c --reason 'b and c later'");
+    let (code, words) = said(&agent, "install --yes --exclude b --exclude c --reason 'b and c later'");
     assert_eq!(updated(&agent), "a", "exit {code}: {words}");
     assert_eq!(agent.state("b").unwrap(), "MISSING", "left out is not compliant");
-    let (code, words) = said(&agent, "install --exclude nosuch");
+    let (code, words) = said(&agent, "install --yes --exclude nosuch");
     assert_eq!((code, updated(&agent).as_str()), (0, "abc"), "{words}");
     assert!(words.contains("not offered here: nosuch"), "{words}");
 }
@@ -74,17 +74,17 @@ fn a_list_installs_exactly_what_it_names_whatever_the_baseline_says() {
     let agent = three();
     agent.baseline("  rejected_patches: [b]\n  rejected_patches_action: BLOCK\n").unwrap();
     agent.machine.files().write("/root/list.yaml", "patches:\n  - id: 'b.all'\n").unwrap();
-    let (code, words) = said(&agent, "install --install-override-list /root/list.yaml");
+    let (code, words) = said(&agent, "install --yes --install-override-list /root/list.yaml");
     assert_eq!(updated(&agent), "b", "exit {code}: {words}");
     assert_eq!(agent.state("b").unwrap(), "INSTALLED_REJECTED", "compliance is judged by the baseline");
     assert_eq!(agent.state("a").unwrap(), "MISSING", "nobody tried to install it");
     // An entry that names nothing here is told of.
     agent.machine.files().write("/root/list.yaml", "patches:\n  - id: 'a.al'\n").unwrap();
-    let (code, words) = said(&agent, "install --install-override-list /root/list.yaml");
+    let (code, words) = said(&agent, "install --yes --install-override-list /root/list.yaml");
     assert_eq!(updated(&agent), "b", "exit {code}: {words}");
     assert!(words.contains("not offered here: a.al"), "{words}");
     agent.machine.files().write("/root/list.yaml", "patches:\n  - ids: 'a'\n").unwrap();
-    let (code, words) = said(&agent, "install --install-override-list /root/list.yaml");
+    let (code, words) = said(&agent, "install --yes --install-override-list /root/list.yaml");
     assert_eq!((code, updated(&agent).as_str()), (1, "b"), "{words}");
     assert!(words.contains("list.yaml") && words.contains("id"), "{words}");
 }
@@ -93,15 +93,15 @@ fn a_list_installs_exactly_what_it_names_whatever_the_baseline_says() {
 fn another_baseline_may_be_used_for_one_run_alone() {
     let agent = three();
     delay(&agent, 30);
-    assert_eq!(said(&agent, "install").0, 0);
+    assert_eq!(said(&agent, "install --yes").0, 0);
     assert_eq!(updated(&agent), "");
     let text = "kind: PatchBaseline\nname: once\nspec:\n  operating_system: DEBIAN\n  approval_rules:\n    - filters: \
                 {PRIORITY: ['*']}\n      approve_after_days: 0\n  rejected_patches: [c]\n  rejected_patches_action: BLOCK\n";
     agent.machine.files().write("/root/once.yaml", text).unwrap();
-    let (code, words) = said(&agent, "install --baseline-override /root/once.yaml");
+    let (code, words) = said(&agent, "install --yes --baseline-override /root/once.yaml");
     assert_eq!(updated(&agent), "ab", "exit {code}: {words}");
     assert_eq!(agent.json("get baseline").unwrap().as_array().unwrap().len(), 1, "it was adopted");
-    assert_eq!(said(&agent, "install").0, 0);
+    assert_eq!(said(&agent, "install --yes").0, 0);
     assert_eq!(updated(&agent), "ab", "the next run judges by the one in force");
 }
 
@@ -168,7 +168,7 @@ fn a_single_patch_can_be_approved_and_rejected_and_is_explained() {
     assert_eq!(explained(&agent, "a")["planned"], true);
     let pending = explained(&agent, "b");
     assert_eq!((&pending["planned"], &pending["opening"].is_null()), (&false.into(), &true), "{pending}");
-    assert_eq!(said(&agent, "install").0, 0);
+    assert_eq!(said(&agent, "install --yes").0, 0);
     assert_eq!(updated(&agent), "a");
 }
 
@@ -180,7 +180,7 @@ fn a_version_keeps_its_age_although_the_index_is_signed_anew() {
     agent.publish([Deb::new("a", "1.1")]).unwrap();
     // apt keeps the newer index that it has already.
     agent.machine.ok("rm -rf /var/lib/apt/lists/*").unwrap();
-    assert_eq!(said(&agent, "install").0, 0);
+    assert_eq!(said(&agent, "install --yes").0, 0);
     assert_eq!(updated(&agent), "", "five days of seven");
     let pending = explained(&agent, "a");
     let at = agent.machine.ok("date -u +%F -d '+2 days'").unwrap();
@@ -189,7 +189,7 @@ fn a_version_keeps_its_age_although_the_index_is_signed_anew() {
     agent.repo.suite_mut(SECURITY).unwrap().date = None;
     agent.publish([Deb::new("b", "1.1")]).unwrap();
     delay(&agent, 3);
-    assert_eq!(said(&agent, "install").0, 0);
+    assert_eq!(said(&agent, "install --yes").0, 0);
     assert_eq!(updated(&agent), "a");
     assert!(said(&agent, "explain b").1.contains("verdict: pending"), "{:?}", said(&agent, "explain b"));
 }
@@ -201,13 +201,13 @@ fn an_index_from_the_future_approves_nothing_before_its_date() {
     agent.repo.suite_mut(SECURITY).unwrap().date = Some(door::now() + 3 * DAY);
     agent.publish([Deb::new("a", "1.1")]).unwrap();
     // apt itself refuses it, and then what it cannot vouch for is not installed.
-    let (code, words) = said(&agent, "install");
+    let (code, words) = said(&agent, "install --yes");
     assert_eq!(updated(&agent), "", "exit {code}: {words}");
     assert!(words.contains(SECURITY), "{words}");
     // Told to take it, as where the clock of the machine is wrong, it counts from its date all the same.
     let take = "Acquire::Max-FutureTime \"864000\";\n";
     agent.machine.files().write("/etc/apt/apt.conf.d/98future", take).unwrap();
-    let (code, words) = said(&agent, "install");
+    let (code, words) = said(&agent, "install --yes");
     assert_eq!(updated(&agent), "", "exit {code}: {words}");
     let at = agent.machine.ok("date -u +%F -d '+4 days'").unwrap();
     let pending = explained(&agent, "a");

@@ -40,7 +40,7 @@ fn hooks(agent: &Agent) -> String {
 fn a_power_cut_while_packages_are_fetched_costs_the_download_and_nothing_else() {
     let agent = noted();
     agent.server.fault(".deb", Fault::Stall);
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_step("fetch").unwrap();
     agent.machine.power_cut().unwrap();
     agent.server.heal();
@@ -56,7 +56,7 @@ fn a_hook_that_a_power_cut_interrupted_is_not_repeated_and_nothing_is_installed(
     let agent = noted();
     let wait = "#!/bin/sh\ntouch /root/waits; while :; do sleep 0.1; done\n";
     agent.machine.files().script("/etc/patchflock/hooks/pre-install.d/20-wait", wait).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let waits = agent.machine.files().at("/root/waits");
     door::wait("the hook to run", SOON, || waits.exists()).unwrap();
     agent.machine.power_cut().unwrap();
@@ -69,7 +69,7 @@ fn a_hook_that_a_power_cut_interrupted_is_not_repeated_and_nothing_is_installed(
     assert_eq!(hooks(&agent), "pre-install on-exit");
     // The next run is free to.
     agent.machine.ok("rm /etc/patchflock/hooks/pre-install.d/20-wait").unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
 
@@ -87,7 +87,7 @@ fn hooks_after_the_installation_are_not_repeated_either_and_what_was_installed_i
         let wait = "#!/bin/sh\ntouch /root/waits; while :; do sleep 0.1; done\n";
         agent.machine.files().script(&hook, wait).unwrap();
         let reboot = if point == "pre-reboot" { "always" } else { "never" };
-        agent.machine.ok(&format!("patchflock install --detach --reboot {reboot}")).unwrap();
+        agent.machine.ok(&format!("patchflock install --yes --detach --reboot {reboot}")).unwrap();
         door::wait("the hook to run", SOON, || waits.exists()).unwrap();
         let id = agent.status().unwrap()["active"]["spec"]["id"].clone();
         agent.machine.power_cut().unwrap();
@@ -115,7 +115,7 @@ fn a_power_cut_while_the_machine_goes_down_for_its_reboot_is_that_reboot() {
     agent.machine.files().write("/etc/systemd/system/slow-stop.service", slow).unwrap();
     agent.machine.ok("systemctl daemon-reload && systemctl start slow-stop").unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    agent.machine.ok("patchflock install --detach --reboot always").unwrap();
+    agent.machine.ok("patchflock install --yes --detach --reboot always").unwrap();
     let lives = |what: &str| agent.machine.command_lines().iter().any(|line| line.contains(what));
     door::wait("the machine to go down", SOON, || lives("/root/go") && !lives("/usr/sbin/patchflockd"))
         .unwrap();
@@ -140,7 +140,7 @@ fn a_power_cut_while_the_result_is_verified_is_followed_by_another_look() {
     agent.machine.files().write("/etc/systemd/system/holder.service", holder).unwrap();
     agent.machine.ok("systemctl daemon-reload && systemctl -q enable holder && touch /root/hold").unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    agent.machine.ok("patchflock install --detach --reboot always").unwrap();
+    agent.machine.ok("patchflock install --yes --detach --reboot always").unwrap();
     agent.machine.wait_boot_after(&boot).unwrap();
     agent.wait_step("verify").unwrap();
     let verified_in = agent.machine.boot_id().unwrap();

@@ -62,7 +62,7 @@ fn the_agent_is_upgraded_by_a_run_of_its_own_and_the_run_goes_on() {
     agent.publish([ours, Deb::new("tool", "1.1")]).unwrap();
     let process = "systemctl show -P MainPID patchflockd";
     let before = agent.machine.ok(process).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let entry = agent.wait_run("request").unwrap();
     assert_eq!(
         (&entry["ending"], &entry["installed"]["installed"]),
@@ -85,7 +85,7 @@ fn the_agent_is_upgraded_by_a_run_of_its_own_and_the_run_goes_on() {
 #[test]
 fn a_lock_in_other_hands_is_waited_for_and_its_holder_named() {
     let agent = locked();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     let why = waits(&agent);
     assert!(why.contains("perl (process "), "{why}");
     let shown = agent.patchflock("status").unwrap();
@@ -137,7 +137,7 @@ fn a_lock_that_is_taken_before_the_transaction_is_waited_for_and_past_the_time_n
     assert_eq!(agent.installed().unwrap()["tool"], "1.0 installed");
     assert_eq!(agent.state("tool").unwrap(), "MISSING", "nobody tried to install it");
     agent.machine.ok("touch /root/free; rm /etc/patchflock/hooks/pre-install.d/10-lock").unwrap();
-    assert_eq!(agent.patchflock("install").unwrap().code, 0);
+    assert_eq!(agent.patchflock("install --yes").unwrap().code, 0);
     assert_eq!(agent.installed().unwrap()["tool"], "1.1 installed");
 }
 
@@ -147,7 +147,7 @@ fn a_reboot_that_somebody_orders_waits_for_the_transaction_and_the_run_is_told_t
     agent.baseline("").unwrap();
     agent.publish([Deb::new("slow", "1.1").script("postinst", HOLD), Deb::new("tool", "1.1")]).unwrap();
     let boot = agent.machine.boot_id().unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_script("slow").unwrap();
     // The answer may be lost with the machine that gives it.
     agent.machine.run("systemctl reboot").ok();
@@ -174,7 +174,7 @@ fn held() -> Agent {
     agent.baseline("").unwrap();
     agent.machine.files().write("/etc/apt/apt.conf.d/98lock", "DPkg::Lock::Timeout \"1\";\n").unwrap();
     agent.publish([Deb::new("slow", "1.1").script("postinst", HOLD), Deb::new("tool", "1.1")]).unwrap();
-    agent.machine.ok("patchflock install --detach").unwrap();
+    agent.machine.ok("patchflock install --yes --detach").unwrap();
     agent.wait_script("slow").unwrap();
     agent
 }

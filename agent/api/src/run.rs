@@ -153,6 +153,24 @@ impl Step {
         Self::OnExit,
     ];
 
+    /// What is done in it, in words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Survey => "scanning and planning",
+            Self::Fetch => "downloading",
+            Self::Slot => "waiting for permission to start",
+            Self::PreInstall => "hooks before the installation",
+            Self::Transaction => "installing",
+            Self::PostInstall => "hooks after the installation",
+            Self::Assess => "looking at what was installed",
+            Self::PreReboot => "hooks before the reboot",
+            Self::Reboot => "rebooting",
+            Self::Verify => "scanning again",
+            Self::Health => "checking the machine's health",
+            Self::OnExit => "hooks at the end",
+        }
+    }
+
     /// The phase that it belongs to.
     pub fn phase(self) -> Phase {
         match self {

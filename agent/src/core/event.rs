@@ -133,7 +133,8 @@ pub struct Window {
 pub enum Refusal {
     /// One operation at a time (reference 4.1).
     #[error(
-        "the run {run} is in progress ({step:?}); try again when it has ended, or watch it: patchflock runs watch {run}"
+        "the run {run} is in progress ({}); try again when it has ended, or watch it: `patchflock runs watch {run}`",
+        step.words()
     )]
     Busy {
         /// The run in progress.
@@ -149,7 +150,8 @@ pub enum Refusal {
     },
     /// A transaction is never ended half-way.
     #[error(
-        "the run cannot be cancelled any more: it is at {step:?}, and a transaction is never ended half-way"
+        "the run cannot be cancelled any more ({}), and a transaction is never ended half-way",
+        step.words()
     )]
     TooLate {
         /// Its step.

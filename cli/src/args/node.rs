@@ -102,8 +102,11 @@ pub(crate) struct ListingArgs {
     /// The baseline to change
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: String,
+    /// Do not ask, whatever the newest survey says of the name
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// Only show what would change
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
 }
 
@@ -137,8 +140,11 @@ impl From<Reboot> for RebootChoice {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct InstallArgs {
+    /// Install without showing the plan and asking; needed where standard input is no terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// Reboot afterwards
     #[arg(long, value_name = "WHEN", value_enum, default_value = "if-needed")]
     pub(crate) reboot: Reboot,
@@ -152,7 +158,7 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) exclude: Vec<String>,
     /// Only show what would change
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
     /// Words for the history
     #[arg(long, value_name = "WORDS")]
@@ -209,21 +215,21 @@ pub(crate) struct RunsArgs {
 pub(crate) enum RunsCommand {
     /// Show the whole story of a run: steps, packages, hooks, reboot, compliance
     Show {
-        /// The run
+        /// The run, or the beginning of its name
         id: RunId,
         #[command(flatten)]
         form: Form,
     },
     /// Follow a run until it ends
     Watch {
-        /// The run
+        /// The run, or the beginning of its name
         id: RunId,
         #[command(flatten)]
         form: Form,
     },
     /// End a run that has not changed anything yet
     Cancel {
-        /// The run
+        /// The run, or the beginning of its name
         id: RunId,
     },
 }

@@ -62,24 +62,24 @@ pub(super) fn whole(detail: &RunDetail, now: DateTime<Utc>) -> String {
         text += &paragraph("reboot: ", &format!("boot {} before, {} after", id(before), id(after)));
     }
     text += &health(entry);
-    text += &compliance(detail);
+    text += &compliance(detail, "");
     text + &log(detail)
 }
 
-/// What came of a run.
-pub(super) fn outcome(detail: &RunDetail, _now: DateTime<Utc>) -> String {
+/// What came of a run; `waiting` belongs to its compliance.
+pub(super) fn outcome(detail: &RunDetail, waiting: &str) -> String {
     let entry = &detail.entry;
     let surveyed = entry.survey.as_ref().map(found).unwrap_or_default();
     let mut text = surveyed + &packages(detail);
     text +=
         &entry.hooks.iter().filter_map(|h| h.failure()).map(|why| paragraph("", &why)).collect::<String>();
     text += &health(entry);
-    text += &compliance(detail);
+    text += &compliance(detail, waiting);
     text + &ended(entry)
 }
 
 fn ended(entry: &RunEntry) -> String {
-    paragraph(&format!("{}: ", node::ending(entry.ending)), &entry.reason)
+    paragraph(&format!("{}: ", node::ended(entry)), &entry.reason)
 }
 
 /// Which baseline, in words.
@@ -97,7 +97,7 @@ pub(crate) fn choice(choice: &Choice) -> String {
 }
 
 /// What the survey found beside packages.
-fn found(survey: &Survey) -> String {
+pub(crate) fn found(survey: &Survey) -> String {
     let mut text = choice(&survey.choice);
     text += &survey.repaired.iter().map(|what| paragraph("repaired: ", what)).collect::<String>();
     for (source, why) in &survey.refresh_failed {
@@ -113,7 +113,7 @@ fn steps(entry: &RunEntry) -> String {
     let mut table = Table::new(&["STEP", "BEGAN", "TOOK", "TROUBLE"]);
     for span in &entry.steps {
         table.row([
-            node::step(span.step).into(),
+            span.step.words().into(),
             span.started_at.format("%H:%M:%S").to_string().into(),
             node::length(span.finished_at - span.started_at).into(),
             span.trouble.as_deref().unwrap_or_default().into(),
@@ -197,7 +197,7 @@ fn health(entry: &RunEntry) -> String {
 }
 
 /// Compliance before and after, and what of it is not compliant.
-fn compliance(detail: &RunDetail) -> String {
+fn compliance(detail: &RunDetail, waiting: &str) -> String {
     let entry = &detail.entry;
     let plain = |c: &patchflock_api::run::ComplianceSummary| {
         decisions::compliance(&node::without_patches(c)).trim_start_matches("compliance: ").to_owned()
@@ -211,6 +211,7 @@ fn compliance(detail: &RunDetail) -> String {
         (Some(one), None) | (None, Some(one)) => text += &format!("compliance: {}", plain(one)),
         (None, None) => {}
     }
+    text += waiting;
     text + &recorded(detail).0.after.as_ref().map(decisions::noncompliant).unwrap_or_default()
 }
 

@@ -17,7 +17,7 @@ use patchflock_api::run::{
     Choice, ComplianceSummary, Ending, Health, HookPoint, HookResult, HookRun, Installed, Operation,
     RunEntry, RunSpec, Step, StepSpan, Survey, Trigger, Trouble, TroubleKind,
 };
-use patchflock_api::status::{ActiveRun, NextRun, Started, Status};
+use patchflock_api::status::{ActiveRun, NextRun, OpenTask, OpenWindow, Started, Status, TaskState};
 use patchflock_baselines::compliance::NodeCompliance;
 use patchflock_baselines::document::{self, Document};
 use patchflock_baselines::inventory::Inventory;
@@ -39,6 +39,16 @@ pub(crate) enum Play {
     Stays,
     /// Another one is in progress.
     Busy,
+    /// It comes to its reboot.
+    Reboots,
+    /// It installs otherwise than its dry run has shown.
+    Drifts,
+    /// There is nothing to do.
+    Idle,
+    /// No baseline is in effect.
+    Blind,
+    /// A window is open.
+    Open,
 }
 
 struct Runs(Mutex<Vec<RunEntry>>);
@@ -74,7 +84,13 @@ impl Agent {
             std::fs::create_dir_all(dir.join(below)).unwrap();
         }
         let survey = survey();
-        std::fs::write(dir.join("survey.json"), survey.1.to_string()).unwrap();
+        let mut file = survey.1.clone();
+        if let (Play::Blind, Some(fields)) = (play, file.as_object_mut()) {
+            fields.retain(|name, _| name != "evaluation" && name != "compliance");
+            let why = "the baseline careful has expired";
+            fields.insert("choice".into(), serde_json::json!({"choice": "unknown", "why": why}));
+        }
+        std::fs::write(dir.join("survey.json"), file.to_string()).unwrap();
         let past = finished("r-past", Ending::Succeeded, &survey.0, &survey.2);
         std::fs::write(dir.join("runs/r-past.json"), record(&survey.0.plan, &survey.2).to_string()).unwrap();
         std::fs::write(dir.join("runs/r-new.json"), record(&survey.0.plan, &survey.2).to_string()).unwrap();
@@ -121,6 +137,14 @@ impl Agent {
         writeln!(log, "{}", serde_json::to_string(&LogLine { entry, more: 0 }).unwrap()).unwrap();
     }
 
+    /// Changes the newest survey.
+    pub(crate) fn survey(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        let path = self.bench.path().join("survey.json");
+        let mut survey = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut survey);
+        std::fs::write(path, survey.to_string()).unwrap();
+    }
+
     /// Nobody may connect to this socket any more.
     pub(crate) fn close(&self, socket: &str) {
         std::fs::set_permissions(self.bench.path().join(socket), std::fs::Permissions::from_mode(0o0))
@@ -143,7 +167,7 @@ async fn run(
     survey: (Survey, serde_json::Value, NodeCompliance),
     ready: std::sync::mpsc::Sender<()>,
 ) {
-    let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot { status: status(&past, &survey.0) }));
+    let (snapshot, snapshots) = watch::channel(Arc::new(Snapshot { status: status(play, &past, &survey.0) }));
     let (requests, mut inbox) = mpsc::channel(4);
     let history = Arc::new(Runs(Mutex::new(vec![past])));
     let handle = Handle {
@@ -167,14 +191,26 @@ async fn run(
                 (ControlWhat::Start(_), Play::Busy) => {
                     Err(ControlError::Conflict("run r-past is in progress: `patchflock status`".into()))
                 }
-                (ControlWhat::Start(_), Play::Stays) => {
-                    let active = ActiveRun { step: Step::Survey, ..active() };
+                (ControlWhat::Start(start), play) if start.dry_run => {
+                    let end = looked(play, &survey.0, &survey.2);
+                    history.0.lock().unwrap().push(end.clone());
+                    publish(&snapshot, |status| status.last_run = Some(end));
+                    Ok(ControlAnswer::Started(Started { run: id("r-look") }))
+                }
+                (ControlWhat::Start(_), Play::Stays | Play::Reboots) => {
+                    let step = if play == Play::Stays { Step::Survey } else { Step::Reboot };
+                    let waiting = active().waiting.filter(|_| play == Play::Stays);
+                    let active = ActiveRun { step, waiting, ..active() };
                     publish(&snapshot, |status| status.active = Some(active));
                     Ok(ControlAnswer::Started(Started { run: id("r-new") }))
                 }
-                (ControlWhat::Start(_), Play::Ends(ending)) => {
+                (ControlWhat::Start(_), _) => {
                     // It is over before anybody asks: what a follower sees is then always the same.
-                    let end = finished("r-new", ending, &survey.0, &survey.2);
+                    let ending = if let Play::Ends(ending) = play { ending } else { Ending::Succeeded };
+                    let mut end = finished("r-new", ending, &survey.0, &survey.2);
+                    if let (Play::Drifts, Some(found)) = (play, &mut end.survey) {
+                        found.plan.items.remove(0);
+                    }
                     history.0.lock().unwrap().push(end.clone());
                     publish(&snapshot, |status| status.last_run = Some(end));
                     Ok(ControlAnswer::Started(Started { run: id("r-new") }))
@@ -242,7 +278,9 @@ fn applied(text: &str) -> Answer {
             diff: String::new(),
         },
     });
-    Answer::Applied { applied: applied.collect(), warnings: Vec::new() }
+    // As it does where a group names what is not there.
+    let lost = text.contains("lost").then(|| "no baseline is called lost".to_owned());
+    Answer::Applied { applied: applied.collect(), warnings: lost.into_iter().collect() }
 }
 
 fn id(text: &str) -> RunId {
@@ -397,7 +435,38 @@ fn record(plan: &Plan, after: &NodeCompliance) -> serde_json::Value {
     serde_json::json!({ "format": 1, "plan": plan, "report": report, "after": after, "newer": 1 })
 }
 
-fn status(past: &RunEntry, survey: &Survey) -> Status {
+/// A dry run that ended.
+fn looked(play: Play, survey: &Survey, compliance: &NodeCompliance) -> RunEntry {
+    let mut end = finished("r-look", Ending::NothingToDo, survey, compliance);
+    end.spec.dry_run = true;
+    end.reason = "dry run: 9 would be installed, 1 held back".into();
+    (end.installed, end.reboot, end.after, end.health) = (None, None, None, None);
+    (end.hooks, end.steps) = (Vec::new(), Vec::new());
+    if let (Play::Idle, Some(found)) = (play, &mut end.survey) {
+        (found.plan, found.reboot_needed) = (Plan::default(), Some(false));
+        end.reason = "dry run: 0 would be installed, 0 held back".into();
+    }
+    end
+}
+
+fn status(play: Play, past: &RunEntry, survey: &Survey) -> Status {
+    let mut survey = survey.clone();
+    if play == Play::Blind {
+        survey.compliance = None;
+        survey.choice = Choice::Unknown { why: "the baseline careful has expired".into() };
+    }
+    let task = |task: &str, run, state| OpenTask { task: task.into(), operation: None, run, state };
+    let ended = TaskState::Ended { ending: Some(Ending::Succeeded), reason: "scanned".into() };
+    let open = OpenWindow {
+        window: "night".into(),
+        start: at("2026-11-24T22:00:00Z"),
+        cutoff: at("2199-01-02T00:00:00Z"),
+        end: at("2199-01-02T01:00:00Z"),
+        tasks: vec![
+            task("INSTALL", id("r-new"), TaskState::InProgress {}),
+            task("SCAN", id("r-scan"), ended),
+        ],
+    };
     Status {
         version: "0.1.0".into(),
         node: "n-1".parse().unwrap(),
@@ -407,9 +476,9 @@ fn status(past: &RunEntry, survey: &Survey) -> Status {
         started_at: at("2026-11-20T00:00:00Z"),
         active: None,
         last_run: Some(past.clone()),
-        survey: Some(survey.clone()),
-        survey_outdated: false,
-        open: Vec::new(),
+        survey: Some(survey),
+        survey_outdated: play == Play::Open,
+        open: if play == Play::Open { vec![open] } else { Vec::new() },
         next: vec![NextRun {
             window: "night".into(),
             task: "INSTALL".into(),

@@ -98,6 +98,14 @@ impl Bench {
         ran
     }
 
+    /// As [`Self::on_terminal`], with somebody who types this line.
+    pub(crate) fn answering(&self, line: &str, words: &str) -> Ran {
+        let inner = format!("stty cols 400; '{}' {words}", self.program.display());
+        let mut ran = self.shell(&format!("echo '{line}' | TERM=dumb script -qec \"{inner}\" /dev/null"));
+        ran.stdout = ran.stdout.replace("\r\n", "\n");
+        ran
+    }
+
     fn ran(&self, out: &Output) -> Ran {
         // In the words of a reader: paths of this run and this machine say nothing.
         let dir = self.dir.path().display().to_string();

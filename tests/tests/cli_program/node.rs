@@ -99,11 +99,27 @@ fn what_the_agent_knows_is_data_for_programs() {
 fn without_an_agent_the_commands_say_what_to_start() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::new().env("PATCHFLOCK_RUNTIME_DIR", &dir.path().display().to_string());
-    for words in ["status", "compliance", "get", "runs", "explain", "scan", "install", "runs cancel r-1"] {
+    for words in [
+        "status",
+        "compliance",
+        "get",
+        "runs",
+        "explain",
+        "scan",
+        "install --yes",
+        "install --dry-run",
+        "runs cancel r-1",
+    ] {
         let ran = bench.run(words);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{words}: {}", ran.all());
         let told = ran.stderr.contains("patchflockd is not running on this machine");
         assert!(told && ran.stderr.contains("`patchflock try` works without it"), "{}", ran.all());
+        assert!(
+            ran.stderr
+                .contains("`systemctl status patchflockd`; what it said: `journalctl -u patchflockd -n 20`"),
+            "{}",
+            ran.all()
+        );
     }
     let ran = bench.run("apply -f window.yaml");
     assert!(ran.code == 2 && ran.stderr.contains("systemctl start patchflock-priv.socket"), "{}", ran.all());
@@ -116,12 +132,14 @@ fn who_may_not_change_anything_is_told_who_may() {
     agent.close("priv.sock");
     for words in [
         "scan",
-        "install",
-        "runs cancel r-1",
+        "install --yes",
+        "runs cancel 0123456789012345678901234",
         "apply -f window.yaml",
         "delete window night --yes",
+        "delete window night",
+        "approve jq --baseline careful",
         "diff -f window.yaml",
-        "install --reason x",
+        "install --dry-run --reason x",
     ] {
         agent.bench.run(words).refused(&["needs root or membership in the group patchflock"]);
     }
@@ -133,7 +151,7 @@ fn an_installation_is_followed_to_its_end_and_its_end_is_the_exit_status() {
     for (ending, code) in
         [(Ending::Succeeded, 3), (Ending::Failed, 3), (Ending::Skipped, 1), (Ending::Cancelled, 1)]
     {
-        let ran = Agent::playing(Play::Ends(ending)).bench.run("install");
+        let ran = Agent::playing(Play::Ends(ending)).bench.run("install --yes");
         assert_eq!(ran.code, code, "{}", ran.all());
         assert!(ran.stderr.contains("run r-new; Ctrl-C leaves it running"), "{}", ran.all());
         if ending == Ending::Succeeded {
@@ -149,17 +167,17 @@ fn an_installation_is_followed_to_its_end_and_its_end_is_the_exit_status() {
 fn ctrl_c_leaves_the_run_running_and_says_how_to_watch_it() {
     let agent = Agent::playing(Play::Stays);
     let ran = agent.bench.shell(
-        "{ { patchflock install 2> talk & echo $! > pid; wait $!; echo $? > code; } & \
+        "{ { patchflock install --yes 2> talk & echo $! > pid; wait $!; echo $? > code; } & \
          until grep -q planning talk 2> seen; do :; done; pkill -INT -P $(cat pid); wait; cat code talk; }",
     );
-    assert!(ran.stdout.starts_with("0\n"), "{}", ran.all());
+    assert!(ran.stdout.starts_with("3\n"), "{}", ran.all());
     assert!(ran.stdout.contains("`patchflock runs watch r-new` follows it again"), "{}", ran.all());
 }
 
 #[test]
 fn a_run_can_be_left_alone_from_the_beginning() {
     let agent = Agent::playing(Play::Stays);
-    let ran = agent.bench.run("install --detach --reboot never --exclude openssl --reason 'too soon'");
+    let ran = agent.bench.run("install --yes --detach --reboot never --exclude openssl --reason 'too soon'");
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "r-new\n"), "{}", ran.all());
     let [Request::Place { order }] = &agent.heard()[..] else { panic!("{:?}", agent.heard()) };
     assert_eq!(
@@ -167,7 +185,7 @@ fn a_run_can_be_left_alone_from_the_beginning() {
         (vec!["openssl".to_owned()], Some("too soon"))
     );
     let status = agent.bench.run("status");
-    assert!(status.stdout.contains("running: r-new install by uid 1000 (alice)"), "{}", status.all());
+    assert!(status.stdout.contains("running: r-new install by alice"), "{}", status.all());
     agent.bench.run("runs show r-new").refused(&["still in progress", "runs watch r-new"]);
     assert_eq!(agent.bench.run("runs cancel r-new").code, 0);
     agent.bench.run("runs cancel r-other").refused(&["no run r-other"]);
@@ -175,7 +193,7 @@ fn a_run_can_be_left_alone_from_the_beginning() {
 
 #[test]
 fn while_another_run_is_in_progress_none_is_started() {
-    Agent::playing(Play::Busy).bench.run("install").refused(&["run r-past is in progress"]);
+    Agent::playing(Play::Busy).bench.run("install --yes").refused(&["run r-past is in progress"]);
 }
 
 #[test]
@@ -198,16 +216,18 @@ fn apply_checks_everything_before_it_sends_anything() {
 #[test]
 fn delete_asks_first_and_names_what_is_not_there() {
     let agent = Agent::new();
-    let asked = agent.bench.shell("echo n | patchflock delete baseline careful");
-    assert!(asked.code == 1 && asked.stderr.contains("nothing was deleted"), "{}", asked.all());
+    agent.document("PatchBaseline", "careful", 2, Some("x"));
+    let nobody = agent.bench.run("delete baseline careful");
+    nobody.refused(&["nobody is there to confirm the deletion", "add --yes"]);
+    let asked = agent.bench.answering("n", "delete baseline careful");
+    assert!(asked.code == 1 && asked.stdout.contains("nothing was deleted"), "{}", asked.all());
+    let absent = agent.bench.answering("y", "delete baseline careles");
+    assert!(absent.stdout.contains("has no PatchBaseline careles"), "{}", absent.all());
+    assert!(!absent.stdout.contains("[y/N]"), "{}", absent.all());
     assert_eq!(agent.heard(), []);
-    let ran = agent.bench.shell("echo y | patchflock delete baseline careful");
-    assert_eq!(
-        (ran.code, ran.stdout.as_str()),
-        (0, "PatchBaseline careful deleted (version 3)\n"),
-        "{}",
-        ran.all()
-    );
+    let ran = agent.bench.answering("y", "delete baseline careful");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stdout.contains("PatchBaseline careful deleted (version 3)"), "{}", ran.all());
     agent.bench.run("delete baseline gone --yes").refused(&["there is no PatchBaseline gone"]);
 }
 
@@ -233,16 +253,19 @@ fn options_of_an_installation_are_checked_and_placed_as_they_were_read() {
     let agent = Agent::new();
     agent.bench.file("list.yaml", "patches: [{id: 'openssl*'}]\n");
     agent.bench.file("wrong.yaml", "patches: []\n");
-    agent.bench.run("install --install-override-list wrong.yaml").refused(&["at least one entry"]);
+    agent.bench.run("install --yes --install-override-list wrong.yaml").refused(&["at least one entry"]);
     agent
         .bench
-        .run("install --baseline-override window.yaml")
+        .run("install --yes --baseline-override window.yaml")
         .refused(&["no document of kind PatchBaseline"]);
-    agent.bench.run("install --baseline-override nothing.yaml").refused(&["nothing.yaml", "check the path"]);
+    agent
+        .bench
+        .run("install --yes --baseline-override nothing.yaml")
+        .refused(&["nothing.yaml", "check the path"]);
     assert_eq!(agent.heard(), []);
     let ran = agent
         .bench
-        .run("install --install-override-list list.yaml --baseline-override baseline.yaml --detach");
+        .run("install --yes --install-override-list list.yaml --baseline-override baseline.yaml --detach");
     assert_eq!(ran.code, 0, "{}", ran.all());
     let [Request::Place { order }] = &agent.heard()[..] else { panic!("{:?}", agent.heard()) };
     assert_eq!(order.install_override_list.as_deref(), Some("patches: [{id: 'openssl*'}]\n"));
@@ -255,7 +278,7 @@ fn a_run_that_is_over_can_still_be_watched_and_a_terminal_gets_the_same_data() {
     let watched = agent.bench.run("runs watch r-past");
     assert_eq!((watched.code, watched.stderr.as_str()), (3, ""), "{}", watched.all());
     assert!(watched.stdout.ends_with("succeeded: everything planned was installed\n"), "{}", watched.all());
-    let shown = agent.bench.on_terminal(400, "install");
+    let shown = agent.bench.on_terminal(400, "install --yes");
     assert_eq!(shown.code, 3, "{}", shown.all());
     assert!(shown.stdout.contains("everything planned was installed"), "{}", shown.all());
 }
@@ -279,13 +302,19 @@ fn what_is_installed_and_not_offered_anew_is_explained_too() {
 fn a_machine_that_nobody_looked_at_says_what_to_do() {
     let agent = Agent::new();
     std::fs::remove_file(agent.bench.path().join("survey.json")).unwrap();
-    agent.bench.run("compliance").refused(&["`patchflock scan` makes one"]);
+    let unknown = agent.bench.run("compliance");
+    assert!(unknown.code == 3 && unknown.stdout.contains("UNKNOWN"), "{}", unknown.all());
+    assert!(unknown.stdout.contains("`patchflock scan`"), "{}", unknown.all());
+    let unknown = agent.bench.run("compliance -o json");
+    let value: serde_json::Value = serde_json::from_str(&unknown.stdout).unwrap();
+    assert_eq!((unknown.code, value["status"].as_str()), (3, Some("UNKNOWN")));
+    agent.bench.run("explain").refused(&["`patchflock scan` makes one"]);
     let none = agent.bench.run("get");
     assert!(none.code == 0 && none.stderr.contains("`patchflock apply -f FILE`"), "{}", none.all());
     std::fs::write(agent.bench.path().join("survey.json"), "{\"format\": 2}").unwrap();
     let newer = agent.bench.run("explain");
     assert!(
-        newer.code == 2 && newer.stderr.contains("its format is 2, this patchflock reads 1"),
+        newer.code == 2 && newer.stderr.contains("has format 2, this patchflock reads 1"),
         "{}",
         newer.all()
     );
@@ -300,7 +329,8 @@ fn a_patch_is_approved_or_rejected_in_the_text_that_was_applied() {
     let dry = agent.bench.run("reject jq --baseline careful --dry-run");
     assert!(dry.code == 0 && dry.stdout.contains("careful would be updated"), "{}", dry.all());
     let ran = agent.bench.run("approve perl-base --baseline careful");
-    assert!(ran.code == 0 && ran.stderr.contains("careful is version 2 now"), "{}", ran.all());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "checking\n"), "{}", ran.all());
+    assert!(ran.stdout.starts_with("PatchBaseline careful updated (version 2)\n"), "{}", ran.all());
     let sent: Vec<(bool, String)> = agent
         .heard()
         .into_iter()
@@ -309,9 +339,9 @@ fn a_patch_is_approved_or_rejected_in_the_text_that_was_applied() {
             _ => None,
         })
         .collect();
-    assert_eq!(sent.iter().map(|(dry_run, _)| *dry_run).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(sent.iter().map(|(dry_run, _)| *dry_run).collect::<Vec<_>>(), [true, false]);
     assert!(sent[0].1.contains("perl-base") && sent[0].1.contains("jq"), "{}", sent[0].1);
-    let approved = &sent[2].1;
+    let approved = &sent[1].1;
     assert!(approved.starts_with("# ours\n") && approved.contains("approved_patches"), "{approved}");
     agent.bench.run("reject perl-base --baseline careful").refused(&["nothing to change"]);
 }
