@@ -24,11 +24,12 @@ struct Shelf {
 }
 
 /// Everything that is kept for a run or an order. An order is good for 24 hours, and a run for about as long.
-const SHELVES: [Shelf; 6] = [
+const SHELVES: [Shelf; 7] = [
     Shelf { name: "orders", most: 1_000, settled: DAY.saturating_mul(3) },
     Shelf { name: "plans", most: 500, settled: Duration::ZERO },
     Shelf { name: "hooks", most: 8_000, settled: DAY.saturating_mul(3) },
     Shelf { name: "txn", most: 1_000, settled: DAY.saturating_mul(3) },
+    Shelf { name: "begun", most: 1_000, settled: DAY.saturating_mul(3) },
     Shelf { name: "reboots", most: 1_000, settled: DAY.saturating_mul(3) },
     Shelf { name: "health", most: 1_000, settled: Duration::ZERO },
 ];

@@ -44,11 +44,10 @@ pub(super) fn router() -> Router<Shared> {
 async fn status(State(shared): State<Shared>) -> Result<Response, Refusal> {
     let snapshot = shared.handle.snapshot.borrow().clone();
     let plan = snapshot.status.survey.as_ref().map_or(0, |survey| survey.plan.items.len());
-    if plan > SMALL_PLAN {
-        let status = snapshot.status.clone();
-        return shared.places.made(shared.audience, move || Ok(status)).await;
-    }
-    shared.audience.json(&snapshot.status).map(|bytes| whole(bytes, None)).map_err(Refusal::failed)
+    let audience = shared.audience;
+    let made = move || audience.json(&snapshot.status).map_err(Refusal::failed);
+    // What is small does not wait behind what is large.
+    if plan > SMALL_PLAN { shared.places.bytes(made).await } else { Ok(whole(made()?, None)) }
 }
 
 async fn survey(State(shared): State<Shared>) -> Result<Response, Refusal> {
