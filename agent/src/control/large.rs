@@ -53,10 +53,17 @@ impl Places {
         audience: Audience,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<Response, Refusal> {
+        self.bytes(move || audience.json(&work()?).map_err(Refusal::failed)).await
+    }
+
+    /// The same of bytes that are JSON already.
+    pub(super) async fn bytes(
+        &self,
+        work: impl FnOnce() -> Result<Vec<u8>, Refusal> + Send + 'static,
+    ) -> Result<Response, Refusal> {
         let place = self.place().await?;
         let _alone = self.making.acquire().await.map_err(closed)?;
-        let made = tokio::task::spawn_blocking(move || audience.json(&work()?).map_err(Refusal::failed));
-        let bytes = made.await.map_err(Refusal::failed)??;
+        let bytes = tokio::task::spawn_blocking(work).await.map_err(Refusal::failed)??;
         Ok(whole(bytes, Some(place)))
     }
 

@@ -47,12 +47,14 @@ pub(super) fn router() -> Router<Shared> {
 async fn status(State(shared): State<Shared>) -> Result<Response, Refusal> {
     let snapshot = shared.handle.snapshot.borrow().clone();
     let plan = snapshot.status.survey.as_ref().map_or(0, |survey| survey.plan.items.len());
-    // Read for who asks alone, and so quickly that no thread is worth it: nobody is to wait behind large files.
-    let status = Status { machine: Some(node::read(&Root::host())), ..snapshot.status.clone() };
-    if plan > SMALL_PLAN {
-        return shared.places.made(shared.audience, move || Ok(status)).await;
-    }
-    shared.audience.json(&status).map(|bytes| whole(bytes, None)).map_err(Refusal::failed)
+    let audience = shared.audience;
+    let made = move || {
+        // Read for who asks, and quickly.
+        let machine = Some(node::read(&Root::host()));
+        audience.json(&Status { machine, ..snapshot.status.clone() }).map_err(Refusal::failed)
+    };
+    // What is small does not wait behind what is large.
+    if plan > SMALL_PLAN { shared.places.bytes(made).await } else { Ok(whole(made()?, None)) }
 }
 
 async fn survey(State(shared): State<Shared>) -> Result<Response, Refusal> {

@@ -187,7 +187,7 @@ fn a_line_of_the_log_that_cannot_be_read_stops_everything_and_stays() {
         run: crate::bench::run(),
         refresh: false,
         dry_run: false,
-        order: None,
+        basis: patchflock_api::privileged::Basis::Look {},
         attempted: false,
     };
     assert!(bench.ask(survey).unwrap_err().why.contains("newer version"), "nothing is planned either");
