@@ -89,7 +89,12 @@ pub struct Daemon {
     wake_at: Option<DateTime<Utc>>,
     last_seen: DateTime<Utc>,
     started_at: DateTime<Utc>,
+    /// What people should know for as long as this process lives.
+    lasting: Vec<String>,
+    /// What they should know of documents and configuration, and of what cannot be written now.
     warnings: Vec<String>,
+    /// Then the documents have to be read again: one expires.
+    policy_until: Option<DateTime<Utc>>,
 }
 
 impl Daemon {
@@ -103,8 +108,8 @@ impl Daemon {
         let store = Store::open(&wiring.root, Box::new(move |entry| facets::of(entry, &root)))?;
         let read: JournalRead<Journal> = store.journal().read()?;
         let policy = policy::read(&wiring.root, &wiring.config, &wiring.facts.hostname, now);
-        let mut warnings = store.warnings();
-        warnings.extend(read.warning);
+        let mut lasting = store.warnings();
+        lasting.extend(read.warning);
         let newest = store.newest(KNOWN, None, None).context("reading the history")?;
         let mut journal = read.payload.unwrap_or_default();
         journal.learn(newest.iter().rev().map(|entry| &entry.spec.id));
@@ -130,12 +135,13 @@ impl Daemon {
             wake_at: None,
             last_seen: now,
             started_at: now,
-            warnings,
+            lasting,
+            warnings: policy.warnings,
+            policy_until: policy.until,
         };
-        for warning in daemon.warnings.iter().chain(&policy.warnings) {
+        for warning in daemon.lasting.iter().chain(&daemon.warnings) {
             tracing::warn!("{warning}");
         }
-        daemon.warnings.extend(policy.warnings);
         daemon.publish();
         Ok(daemon)
     }
@@ -189,6 +195,9 @@ impl Daemon {
                         self.feed(Event::Woke).await;
                     }
                     self.last_seen = now;
+                    if self.policy_until.is_some_and(|until| until <= now) {
+                        self.read_policy().await;
+                    }
                 }
             }
         }
@@ -239,6 +248,15 @@ impl Daemon {
         }
     }
 
+    /// What the documents say now.
+    async fn read_policy(&mut self) {
+        let Wiring { root, config, facts, .. } = &self.wiring;
+        let read = policy::read(root, config, &facts.hostname, clock::now());
+        self.warnings = read.warnings;
+        self.policy_until = read.until;
+        self.feed(Event::PolicyRead { policy: read.policy }).await;
+    }
+
     async fn asked(&mut self, request: ControlRequest) {
         let ControlRequest { by, what, answer } = request;
         let number = self.next_request;
@@ -261,11 +279,7 @@ impl Daemon {
             }
             ControlWhat::Cancel(run) => Event::CancelRequested { request: number, run, by: by.to_string() },
             ControlWhat::DocumentsChanged => {
-                let now = clock::now();
-                let read =
-                    policy::read(&self.wiring.root, &self.wiring.config, &self.wiring.facts.hostname, now);
-                self.warnings = read.warnings;
-                self.feed(Event::PolicyRead { policy: read.policy }).await;
+                self.read_policy().await;
                 answer.send(Ok(ControlAnswer::Done)).ok();
                 return;
             }

@@ -18,6 +18,8 @@ pub struct Read {
     pub policy: Policy,
     /// One sentence each.
     pub warnings: Vec<String>,
+    /// The next document expires then: what was read is not true any more.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// Reads everything. What cannot be read opens no window and is said; it never stops the agent.
@@ -32,6 +34,7 @@ pub fn read(root: &Root, config: &Config, hostname: &str, now: DateTime<Utc>) ->
             read.warnings.extend(catalogue.warnings.iter().cloned());
             let documents = catalogue.newest();
             read.policy.fingerprint = fingerprint(config, &documents, now);
+            read.until = until(&documents, now);
             for entry in documents.iter().filter(|e| !e.deleted) {
                 take(root, entry, now, &mut read);
             }
@@ -69,6 +72,11 @@ fn fingerprint(config: &Config, documents: &[&DocumentEntry], now: DateTime<Utc>
         add(effect);
     }
     hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// When the next document in force expires.
+fn until(documents: &[&DocumentEntry], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    documents.iter().filter(|e| !e.deleted).filter_map(|e| e.expires).filter(|at| *at > now).min()
 }
 
 fn expired(entry: &DocumentEntry, now: DateTime<Utc>) -> bool {

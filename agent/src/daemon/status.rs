@@ -43,7 +43,13 @@ impl Daemon {
             }
         }
         self.ended = kept;
-        let mut warnings = self.warnings.clone();
+        let mut warnings = [self.lasting.as_slice(), &self.warnings].concat();
+        if view.outdated {
+            warnings.push(
+                "tags or documents have changed since the machine was last looked at: `patchflock scan` looks now"
+                    .to_owned(),
+            );
+        }
         if let Some(survey) = view.survey {
             warnings
                 .extend(survey.foreign_updaters.iter().map(|u| format!("also installs updates here: {u}")));

@@ -74,3 +74,19 @@ fn a_group_that_nothing_registers_is_told_and_one_that_something_may_register_is
     let lost = entry(Kind::PatchGroup, "lost", 1, "gone");
     assert_eq!(unregistered(&root, &config("pr od"), &[&prod, &lost]), None, "it may be that one's");
 }
+
+#[test]
+fn what_was_read_holds_until_the_next_document_expires() {
+    let later = |days: i64| Some(noon() + chrono::TimeDelta::days(days));
+    let expiring =
+        |name: &str, expires| DocumentEntry { expires, ..entry(Kind::PatchBaseline, name, 1, "x") };
+    let gone = DocumentEntry { deleted: true, ..expiring("gone", later(1)) };
+    let all = [expiring("a", later(3)), expiring("b", later(2)), expiring("over", later(0)), gone];
+    let all: Vec<_> = all.iter().collect();
+    assert_eq!((until(&all, noon()), until(&[], noon())), (later(2), None));
+    assert_ne!(
+        fingerprint(&Config::default(), &all, noon()),
+        fingerprint(&Config::default(), &all, noon() + chrono::TimeDelta::days(2)),
+        "and then it is another policy"
+    );
+}
