@@ -40,13 +40,6 @@ impl Hash {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
-
-    /// The first 16 bytes in hex: for names, where a second text of the same digest is what must be out of reach.
-    #[must_use]
-    pub(crate) fn short_hex(&self) -> String {
-        let (short, _) = self.0.split_at(16);
-        HEXLOWER.encode(short)
-    }
 }
 
 impl FromStr for Hash {

@@ -42,6 +42,13 @@ pub enum KeyError {
     Signature,
 }
 
+impl KeyId {
+    /// The digest without its prefix.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
 impl FromStr for KeyId {
     type Err = KeyError;
 

@@ -10,5 +10,13 @@
 
 pub mod hash;
 pub mod key;
+pub mod node;
 
 pub mod envelope;
+pub mod statement;
+
+pub mod authority;
+
+pub mod adoption;
+pub mod set_digest;
+pub mod state;
