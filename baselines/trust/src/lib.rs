@@ -6,7 +6,7 @@
 //!
 //! Modules in reading order: what a signature is ([`hash`], [`key`], [`envelope`]), what is signed ([`statement`]), who may sign it
 //! ([`authority`]), what a node knows ([`state`]) and how it learns more ([`adoption`]), how complete that is
-//! ([`set_digest`]); then nodes: how they join ([`enrolment`], [`certificate`]) and what they claim ([`claim`], [`sighting`]).
+//! ([`set_digest`]) and what follows for the machine ([`effect`]); then nodes: how they join ([`enrolment`], [`certificate`]) and what they claim ([`claim`], [`sighting`]).
 
 pub mod hash;
 pub mod key;
@@ -18,5 +18,11 @@ pub mod statement;
 pub mod authority;
 
 pub mod adoption;
+pub mod effect;
 pub mod set_digest;
 pub mod state;
+
+pub mod certificate;
+pub mod claim;
+pub mod enrolment;
+pub mod sighting;

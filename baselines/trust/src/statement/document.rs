@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Body, FORMAT, FleetId, StatementError, check_format, check_time, demand};
-use crate::envelope::Purpose;
+use crate::envelope::{Envelope, Purpose};
 
 /// Longest source text, in bytes (P14).
 pub const MAX_TEXT: usize = 256 << 10;
@@ -120,6 +120,19 @@ impl Statement {
     pub fn tombstone(fleet: FleetId, name: DocumentName, version: u64, issued: DateTime<Utc>) -> Self {
         let whole = Self::new(Some(fleet), name, version, issued, String::new());
         Self { text: None, deleted: true, ..whole }
+    }
+
+    /// What an envelope claims to say, whoever signed it: to show it to somebody who is asked to sign it too, never to act
+    /// by it.
+    ///
+    /// # Errors
+    /// It is no document, or beyond what is understood.
+    pub fn unverified(envelope: &Envelope) -> Result<Self, StatementError> {
+        demand(envelope.purpose() == Purpose::Document, || format!("it is {}", envelope.purpose()))?;
+        let claimed: Self = serde_json::from_slice(envelope.unverified_payload())
+            .map_err(|error| StatementError(error.to_string()))?;
+        claimed.check()?;
+        Ok(claimed)
     }
 
     /// What it is known by.
