@@ -63,13 +63,31 @@ fn a_fleet_that_would_lock_everybody_out_is_refused() {
         .replace("signatures: 2}", "signatures: 9}")
         .replace("patch_groups: [dev]", "patch_groups: [prod]")
         .replace("name: dev,", "name: alice,");
-    insta::assert_snapshot!(told(parse_fleet("f.yaml", bad.as_bytes())), @"");
+    insta::assert_snapshot!(told(parse_fleet("f.yaml", bad.as_bytes())), @r"
+    f.yaml:7:16: error: 3 signatures are asked of 2 keys
+      hint: ask for 2 or less, or add keys
+    f.yaml:11:12: error: the name `alice` stands twice
+      hint: remove one of them
+    f.yaml:11:127: error: the patch group `prod` is not among `patch_groups`
+      hint: list it there, with the names of its documents
+    f.yaml:12:31: error: 3 signatures are asked of 2 administrators
+      hint: a number from 1 to 2
+    f.yaml:12:53: error: 0 signatures are asked of 2 administrators
+      hint: a number from 1 to 2
+    f.yaml:14:63: error: 9 signatures are asked of 2 administrators
+      hint: a number from 1 to 2
+    ");
 }
 
 #[test]
 fn one_key_under_two_names_is_refused() {
     let bad = fleet().replace(&key('b'), &key('a'));
-    insta::assert_snapshot!(told(parse_fleet("f.yaml", bad.as_bytes())), @"");
+    insta::assert_snapshot!(told(parse_fleet("f.yaml", bad.as_bytes())), @r"
+    f.yaml:6:76: error: the key `MCowBQYDK2VwAyEAA=` stands twice
+      hint: remove one of them
+    f.yaml:11:22: error: the key `MCowBQYDK2VwAyEAA=` stands twice
+      hint: remove one of them
+    ");
 }
 
 #[test]
@@ -78,8 +96,17 @@ fn what_the_schema_does_not_know_is_refused_with_its_place() {
         .replace("threshold: 2", "treshold: 2")
         .replace("kind: Fleet", "kind: Fleets")
         .replace("'dev-*'", "'*-dev'");
-    insta::assert_snapshot!(told(parse_fleet("f.yaml", bad.as_bytes())), @"");
-    insta::assert_snapshot!(told(parse_fleet("f.yaml", format!("{}---\n{}", fleet(), fleet()).as_bytes())), @"");
+    insta::assert_snapshot!(told(parse_fleet("f.yaml", bad.as_bytes())), @r"
+    f.yaml:1:7: error: `kind` cannot be `Fleets`
+      hint: did you mean `Fleet`?
+    f.yaml:6:5: error: `threshold` is missing in `root`
+      hint: add `threshold:`
+    f.yaml:7:5: error: unknown field `treshold` in `root`
+      hint: did you mean `threshold`?
+    f.yaml:14:41: error: `patch_groups[0].documents[1]` cannot be `*-dev`
+      hint: expected: names of documents; a last `*` stands for any ending
+    ");
+    insta::assert_snapshot!(told(parse_fleet("f.yaml", format!("{}---\n{}", fleet(), fleet()).as_bytes())), @"f.yaml:1:1: error: the file must hold exactly one document");
     assert!(parse_fleet("f.yaml", b"").is_err());
 }
 
@@ -89,7 +116,17 @@ fn a_revocation_names_keys_or_nodes() {
     let read = parse_revocation("r.yaml", text.as_bytes()).unwrap();
     assert_eq!((read.keys.len(), read.nodes.len(), read.reason.as_deref()), (1, 0, Some("stolen")));
     let none = "kind: Revocation\nname: lost\nspec: {}\n";
-    insta::assert_snapshot!(told(parse_revocation("r.yaml", none.as_bytes())), @"");
+    insta::assert_snapshot!(told(parse_revocation("r.yaml", none.as_bytes())), @r"
+    r.yaml:3:7: error: the revocation names nothing
+      hint: list `keys` or `nodes`
+    ");
     let wrong = "kind: Revocation\nname: lost\nexpires: 2030-01-01\nspec: {keys: [alice], nodes: ['n-1']}\n";
-    insta::assert_snapshot!(told(parse_revocation("r.yaml", wrong.as_bytes())), @"");
+    insta::assert_snapshot!(told(parse_revocation("r.yaml", wrong.as_bytes())), @r"
+    r.yaml:3:1: error: unknown field `expires`
+      hint: known fields: `kind`, `name`, `spec`
+    r.yaml:4:15: error: `keys[0]` cannot be `alice`
+      hint: expected: ids of keys: `ed25519:` and 32 digits 0-9a-f
+    r.yaml:4:31: error: `nodes[0]` cannot be `n-1`
+      hint: expected: ids of nodes: `n-` and 32 digits 0-9a-f
+    ");
 }

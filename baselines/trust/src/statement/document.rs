@@ -175,7 +175,7 @@ mod tests {
     fn read(json: &str) -> Result<Statement, StatementError> {
         let key = SecretKey::from_entropy(&[1; 32]);
         let public = key.public();
-        let envelope = crate::envelope::Envelope::seal(Purpose::Document, json.into(), &[&key]);
+        let envelope = Envelope::seal(Purpose::Document, json.into(), &[&key]);
         Statement::read(&envelope.verify(Purpose::Document, |_| Some(&public)).unwrap())
     }
 
