@@ -27,7 +27,10 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("patchflock-priv", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
     ("patchflock-agent", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
     ("patchflock-cli", &["patchflock-api", "patchflock-baselines", "patchflock-machine"]),
-    ("patchflock-fuzz", &["patchflock-agent", "patchflock-baselines", "patchflock-machine"]),
+    (
+        "patchflock-fuzz",
+        &["patchflock-agent", "patchflock-baselines", "patchflock-machine", "patchflock-trust"],
+    ),
     (
         "patchflock-tests",
         &[

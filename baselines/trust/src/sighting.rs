@@ -124,7 +124,7 @@ impl Ledger {
     pub fn take(&mut self, batch: &Genuine<Sightings>) -> bool {
         let body = batch.body();
         let plausible = body.sightings.iter().filter(|one| one.time <= body.issued);
-        plausible.fold(false, |news, one| self.add(body.node, one.seen.clone(), one.time) || news)
+        plausible.filter(|one| self.add(body.node, one.seen.clone(), one.time)).count() > 0
     }
 
     /// Takes one sighting in, of a witness whose word is good.
