@@ -15,7 +15,7 @@ pub const MAX_KEYS: usize = 64;
 /// Most patch groups that a fleet document protects.
 pub const MAX_GROUPS: usize = 256;
 
-/// Most keys, and most nodes, that one revocation names.
+/// Most keys, most nodes, and most documents that one revocation names.
 pub const MAX_REVOKED: usize = 1_000;
 
 /// A checked `Fleet` document.
@@ -101,6 +101,8 @@ pub struct Revocation {
     pub keys: Vec<String>,
     /// Ids of nodes.
     pub nodes: Vec<String>,
+    /// Documents, each with the last version that counts no more: `PatchBaseline/web@3`.
+    pub documents: Vec<String>,
     /// Why, for people.
     pub reason: Option<String>,
 }

@@ -118,9 +118,9 @@ fn a_revocation_names_keys_or_nodes() {
     let none = "kind: Revocation\nname: lost\nspec: {}\n";
     insta::assert_snapshot!(told(parse_revocation("r.yaml", none.as_bytes())), @r"
     r.yaml:3:7: error: the revocation names nothing
-      hint: list `keys` or `nodes`
+      hint: list `keys`, `nodes` or `documents`
     ");
-    let wrong = "kind: Revocation\nname: lost\nexpires: 2030-01-01\nspec: {keys: [alice], nodes: ['n-1']}\n";
+    let wrong = "kind: Revocation\nname: lost\nexpires: 2030-01-01\nspec: {keys: [alice], nodes: ['n-1'], documents: ['PatchBaseline/web']}\n";
     insta::assert_snapshot!(told(parse_revocation("r.yaml", wrong.as_bytes())), @r"
     r.yaml:3:1: error: unknown field `expires`
       hint: known fields: `kind`, `name`, `spec`
@@ -128,5 +128,7 @@ fn a_revocation_names_keys_or_nodes() {
       hint: expected: ids of keys: `ed25519:` and 32 digits 0-9a-f
     r.yaml:4:31: error: `nodes[0]` cannot be `n-1`
       hint: expected: ids of nodes: `n-` and 32 digits 0-9a-f
+    r.yaml:4:51: error: `documents[0]` cannot be `PatchBaseline/web`
+      hint: expected: documents with a version, such as `PatchBaseline/web@3`
     ");
 }

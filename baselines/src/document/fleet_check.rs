@@ -70,10 +70,12 @@ pub fn parse_revocation(label: &str, bytes: &[u8]) -> Result<Revocation, Vec<Pro
     let schema = SCHEMA.get_or_init(|| CompiledSchema::new(schema_of::<RevocationFile>()));
     read(label, bytes, schema, |file: RevocationFile, check| {
         let spec = file.spec;
-        if spec.keys.is_empty() && spec.nodes.is_empty() {
-            check.error("/spec", "the revocation names nothing", Some("list `keys` or `nodes`".into()));
+        if spec.keys.is_empty() && spec.nodes.is_empty() && spec.documents.is_empty() {
+            let hint = "list `keys`, `nodes` or `documents`";
+            check.error("/spec", "the revocation names nothing", Some(hint.into()));
         }
-        Revocation { name: file.name, keys: spec.keys, nodes: spec.nodes, reason: spec.reason }
+        let (keys, nodes, documents) = (spec.keys, spec.nodes, spec.documents);
+        Revocation { name: file.name, keys, nodes, documents, reason: spec.reason }
     })
 }
 

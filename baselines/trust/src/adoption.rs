@@ -6,7 +6,7 @@
 //! halves below a threshold do not make a whole (`cosign` does). P53: what is refused today may be right tomorrow (a new fleet
 //! document, a corrected clock): it is not remembered as refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use patchflock_baselines::document::parse_revocation;
@@ -19,7 +19,7 @@ use crate::set_digest::SetDigest;
 use crate::state::{
     CLOCK_TOLERANCE, Candidate, MAX_DOCUMENTS, MAX_REVOCATIONS, Revocation, Revoked, SetMark, State, merged,
 };
-use crate::statement::{Body, FleetId, Statement, StatementError};
+use crate::statement::{Body, DocumentName, FleetId, Statement, StatementError};
 
 mod apply;
 mod fleet;
@@ -141,6 +141,12 @@ pub enum Refusal {
         /// The highest that needs no root keys.
         most: u64,
     },
+    /// Its versions up to one were revoked (P44).
+    #[error("its versions up to {last} were revoked; publish a higher one")]
+    Voided {
+        /// The last version that counts no more.
+        last: u64,
+    },
     /// Its text says something that its signatures do not cover, or cannot be read.
     #[error("its text is refused: {0}")]
     Text(String),
@@ -246,9 +252,18 @@ fn revocation(
         }
         let keys = revocation.keys.iter().map(|id| id.parse::<KeyId>().map_err(|e| e.to_string()));
         let nodes = revocation.nodes.iter().map(|id| id.parse().map_err(|_| format!("{id} is no node id")));
-        Ok((keys.collect::<Result<BTreeSet<_>, _>>()?, nodes.collect::<Result<BTreeSet<_>, _>>()?))
+        let mut documents: BTreeMap<DocumentName, u64> = BTreeMap::new();
+        for one in &revocation.documents {
+            let read =
+                |(name, version): (&str, &str)| Some((name.parse().ok()?, version.parse::<u64>().ok()?));
+            let split = one.rsplit_once('@').and_then(read);
+            let (name, version) = split.ok_or_else(|| format!("{one} is no document with a version"))?;
+            let last = documents.entry(name).or_default();
+            *last = version.max(*last);
+        }
+        Ok((keys.collect::<Result<BTreeSet<_>, _>>()?, nodes.collect::<Result<BTreeSet<_>, _>>()?, documents))
     };
-    let (keys, nodes) = read(text).map_err(Refusal::Text)?;
+    let (keys, nodes, documents) = read(text).map_err(Refusal::Text)?;
     let mut signatures = verified.signatures().clone();
     if let Some(known) = known {
         signatures.extend(
@@ -264,8 +279,14 @@ fn revocation(
             return Ok(Verdict::Known { change: None });
         }
     }
-    let revocation =
-        Revocation { document: statement.document(), issued: statement.issued, keys, nodes, signatures };
+    let revocation = Revocation {
+        document: statement.document(),
+        issued: statement.issued,
+        keys,
+        nodes,
+        documents,
+        signatures,
+    };
     let own = Revocation { signatures: verified.signatures().clone(), ..revocation.clone() };
     let everything = state.revocations().values().chain([&own]);
     let revoked = Revoked::new(everything, state.chain());
@@ -294,9 +315,7 @@ fn set_digest(
     belongs(state, Some(body.fleet))?;
     not_ahead(body.issued, state.clock(now), origin)?;
     let signatures = verified.signatures().clone();
-    if !state.may_date(&signatures, &state.revoked()) {
-        return Err(Refusal::Denied(Denied::NoAdministrator));
-    }
+    state.may_date(body.issued, &signatures, &state.revoked())?;
     let digest = verified.digest();
     let mark = SetMark { issued: body.issued, digest, set: body.set, versions: body.versions, signatures };
     let change = |mark| Box::new(Change::set_digest(mark));

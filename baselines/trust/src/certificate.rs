@@ -143,7 +143,7 @@ pub fn admit(state: &State, envelope: &Envelope, now: DateTime<Utc>) -> Result<M
     if certificate.fleet != state.fleet() {
         return Err(CertificateError::WrongFleet);
     }
-    let Revoked { keys, nodes } = state.revoked();
+    let Revoked { keys, nodes, .. } = state.revoked();
     let good: std::collections::BTreeSet<KeyId> = verified.signers().difference(&keys).copied().collect();
     if !enrolment.reached(&good) {
         let found = enrolment.count(&good);

@@ -32,7 +32,14 @@ pub fn catalogue(state: &State, complete: bool, payload: impl Fn(&Hash) -> Optio
         let text = statement.and_then(|statement| statement.text).unwrap_or_default();
         Some(adopted(kind, name, head.version(), head.expires(), &text))
     });
-    Catalogue::new(documents.collect(), complete)
+    // Revoked and not replaced: unknown, and not absent (P44).
+    let revoked = state.revoked();
+    let void =
+        revoked.documents.iter().filter(|(name, _)| state.head(name).is_none()).filter_map(|(name, last)| {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == name.kind)?;
+            Some(Adopted { kind, name: name.name.clone(), version: *last, expires: None, document: None })
+        });
+    Catalogue::new(documents.chain(void).collect(), complete)
 }
 
 /// One document, read (P111, P112).

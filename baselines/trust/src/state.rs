@@ -6,7 +6,7 @@
 //! P30: of the versions of a document that count, the highest (version, issued, digest) is the document; this does not depend
 //! on the order in which they came. P31: a document counts by the newest fleet document and all revocations, not by
 //! those of the day on which it came: whoever is removed or revoked is unheard, and an older version by somebody else
-//! counts again. P32: an expired version still hides the older ones. P33: at most 4,096 documents, 4 versions of each for each set of signers and 32
+//! counts again, unless the revocation says otherwise (P44). P32: an expired version still hides the older ones. P33: at most 4,096 documents, 4 versions of each for each set of signers and 32
 //! in all, 4,096 revocations, 1,024 fleet documents.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -189,6 +189,12 @@ impl State {
         })
     }
 
+    /// The documents that a key has signed and that count, with their versions: what a revocation of the key should name.
+    pub fn signed_by<'a>(&'a self, id: &'a KeyId) -> impl Iterator<Item = (&'a DocumentName, u64)> {
+        let signed = self.heads().filter(|(_, head)| head.signatures.contains_key(id));
+        signed.map(|(name, head)| (name, head.version))
+    }
+
     /// The revocations, by the digests of their envelopes.
     #[must_use]
     pub fn revocations(&self) -> &BTreeMap<Hash, Revocation> {
@@ -231,6 +237,9 @@ impl State {
         let (Some(first), Some(tip)) = (self.chain.first(), self.chain.last()) else {
             return Err(Refusal::NoFleetDocument);
         };
+        if let Some(last) = revoked.documents.get(name).filter(|last| candidate.version <= **last) {
+            return Err(Refusal::Voided { last: *last });
+        }
         let signers: BTreeSet<KeyId> = candidate.signatures.keys().copied().collect();
         let permit = tip.authority.permits(name, candidate.issued, &signers, &revoked.keys)?;
         if let Some(group) = &candidate.patch_group {
@@ -256,7 +265,7 @@ impl State {
             !list.is_empty()
         });
         self.documents = documents;
-        let stays = |mark: &SetMark| self.may_date(&mark.signatures, &revoked);
+        let stays = |mark: &SetMark| self.may_date(mark.issued, &mark.signatures, &revoked).is_ok();
         if self.set_digest.as_ref().is_some_and(|mark| !stays(mark)) {
             self.set_digest = None;
         }
@@ -268,12 +277,18 @@ impl State {
         Revoked::new(self.revocations.values(), &self.chain)
     }
 
-    /// P36: a set digest is signed by any administrator, or by the root keys.
-    pub(crate) fn may_date(&self, signatures: &Signatures, revoked: &Revoked) -> bool {
-        let Some(tip) = self.tip() else { return false };
+    /// P36: a set digest is signed as a document of the kind `SetDigest` would be. Whoever is bound to patch groups cannot:
+    /// it could prove that documents of other groups do not exist.
+    pub(crate) fn may_date(
+        &self,
+        issued: DateTime<Utc>,
+        signatures: &Signatures,
+        revoked: &Revoked,
+    ) -> Result<(), Refusal> {
+        let Some(tip) = self.tip() else { return Err(Refusal::NoFleetDocument) };
         let signers: BTreeSet<KeyId> = signatures.keys().copied().collect();
-        let administrator =
-            |id: &KeyId| tip.authority.administrator(id).is_some() && !revoked.keys.contains(id);
-        tip.authority.root().reached(&signers) || signers.iter().any(administrator)
+        let name = DocumentName { kind: "SetDigest".into(), name: "set".into() };
+        tip.authority.permits(&name, issued, &signers, &revoked.keys)?;
+        Ok(())
     }
 }

@@ -187,6 +187,11 @@ fn a_revoked_key_says_nothing_and_what_it_said_is_undone() {
     take(&mut state, &document("PatchBaseline/web", 1, 1, &[BOB]), 1);
     take(&mut state, &document("PatchBaseline/web", 2, 2, &[ALICE]), 2);
     take(&mut state, &document("PatchBaseline/other", 1, 2, &[ALICE]), 2);
+    let signed: Vec<String> = state
+        .signed_by(&key(ALICE).public().id())
+        .map(|(name, version)| format!("{name}@{version}"))
+        .collect();
+    assert_eq!(signed, ["PatchBaseline/other@1", "PatchBaseline/web@2"]);
     assert!(adopted(&take(&mut state, &revocation("stolen", &[ALICE], &[], &[1, 2]), 3)));
     assert_eq!(version(&state, "PatchBaseline/web"), Some(1));
     assert_eq!(version(&state, "PatchBaseline/other"), None);
@@ -202,6 +207,33 @@ fn a_revoked_key_says_nothing_and_what_it_said_is_undone() {
 }
 
 #[test]
+fn a_revocation_that_names_a_document_brings_no_older_version_back() {
+    let envelopes = [
+        group("prod", "prod", 1, &[BOB, 1, 2]),
+        document("PatchBaseline/prod-web", 1, 1, &[BOB, 1, 2]),
+        document("PatchBaseline/prod-web", 2, 2, &[ALICE, BOB]),
+        revocation_of("stolen", &[ALICE], &[], "PatchBaseline/prod-web@2", &[1, 2]),
+        revocation_of("group", &[], &[], "PatchGroup/prod@1, PatchGroup/never@4", &[1, 3]),
+    ];
+    for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]] {
+        let mut state = node();
+        order.iter().for_each(|at| drop(take(&mut state, &envelopes[*at], 3)));
+        assert_eq!(
+            (version(&state, "PatchBaseline/prod-web"), version(&state, "PatchGroup/prod")),
+            (None, None)
+        );
+        let replay = refusal(&state, &envelopes[1], 3);
+        assert_eq!(replay, Refusal::Voided { last: 2 });
+        // Unknown, and not absent: no other baseline takes the place of what was revoked.
+        let policy = patchflock_trust::effect::catalogue(&state, true, |_| None);
+        let told: Vec<_> =
+            policy.documents().map(|d| (d.name.as_str(), d.version, d.document.is_some())).collect();
+        assert_eq!(told, [("prod-web", 2, false), ("never", 4, false), ("prod", 1, false)]);
+        assert!(adopted(&take(&mut state, &document("PatchBaseline/prod-web", 3, 3, &[BOB, 1, 2]), 3)));
+    }
+}
+
+#[test]
 fn who_may_not_revoke_revokes_nothing() {
     let mut state = node();
     for (keys, nodes, signers) in [
@@ -209,13 +241,16 @@ fn who_may_not_revoke_revokes_nothing() {
         (&[ALICE], &[], &[1]),
         (&[ALICE], &[], &[ENROL]),
         (&[], &[50], &[ALICE]),
+        // Not even oneself: see the next test.
+        (&[BOB], &[], &[BOB]),
     ] {
         let reason = refusal(&state, &revocation("x", keys, nodes, signers), 1);
         assert_eq!(reason, Refusal::Denied(Denied::NoAdministrator), "{keys:?} {nodes:?} by {signers:?}");
     }
-    assert!(adopted(&take(&mut state, &revocation("self", &[BOB], &[], &[BOB]), 1)));
-    assert!(adopted(&take(&mut state, &revocation("node", &[], &[50], &[ENROL]), 1)));
-    assert_eq!((state.revoked().keys.len(), state.revoked().nodes.len()), (1, 1));
+    let void = revocation_of("x", &[], &[], "PatchBaseline/web@9", &[ALICE, ENROL, 1]);
+    assert_eq!(refusal(&state, &void, 1), Refusal::Denied(Denied::NoAdministrator));
+    assert!(adopted(&take(&mut state, &revocation("node", &[BOB], &[50], &[ENROL]), 1)));
+    assert_eq!((state.revoked().keys.len(), state.revoked().nodes.len()), (0, 1));
     // What a revoked enrolment key revoked does not count.
     assert!(adopted(&take(&mut state, &revocation("enrol", &[ENROL], &[], &[2, 3]), 1)));
     assert_eq!(state.revoked().nodes.len(), 0);
@@ -333,7 +368,7 @@ fn an_expired_fleet_document_lets_nothing_in_but_the_next() {
     assert!(adopted(&take(&mut state, &fleet_version(2, 1, text, &[1, 2]), 1)));
     let web = document("PatchBaseline/web", 1, 1, &[ALICE]);
     assert_eq!(refusal(&state, &web, 11), Refusal::FleetExpired(at(10)));
-    assert!(adopted(&take(&mut state, &revocation("self", &[BOB], &[], &[BOB]), 11)));
+    assert!(adopted(&take(&mut state, &revocation("bob", &[BOB], &[], &[1, 2]), 11)));
     assert!(adopted(&take(&mut state, &fleet_version(3, 11, first_text(), &[1, 2]), 11)));
     assert!(adopted(&take(&mut state, &web, 11)));
 }
@@ -389,8 +424,12 @@ fn a_frozen_node_and_a_mix_of_old_and_new_are_noticed() {
     take(&mut state, &dated, 3);
     let older = SetDigest::of(&publisher, at(2)).sign(&[&key(BOB)]).unwrap();
     assert_eq!(take(&mut state, &older, 4), Verdict::Older { change: None });
-    let enrol = SetDigest::of(&publisher, at(4)).sign(&[&key(ENROL)]).unwrap();
-    assert_eq!(refusal(&state, &enrol, 4), Refusal::Denied(Denied::NoAdministrator));
+    let by = |signer| SetDigest::of(&publisher, at(4)).sign(&[&key(signer)]).unwrap();
+    assert_eq!(refusal(&state, &by(ENROL), 4), Refusal::Denied(Denied::NoAdministrator));
+    // Who is bound to a kind or a group could prove that documents of others do not exist.
+    for bound in [WINA, DEVA] {
+        assert!(matches!(refusal(&state, &by(bound), 4), Refusal::Denied(Denied::Scope { .. })));
+    }
 }
 
 #[test]
@@ -421,7 +460,7 @@ fn nested_and_oversize_documents_are_refused() {
 fn a_state_is_kept_and_read_as_it_was() {
     let mut state = node();
     take(&mut state, &group("prod", "prod", 1, &[ALICE, BOB]), 1);
-    take(&mut state, &revocation("self", &[BOB], &[50], &[BOB]), 1);
+    take(&mut state, &revocation_of("bob", &[BOB], &[50], "PatchBaseline/x@1", &[1, 2]), 1);
     let dated = SetDigest::of(&state, at(1)).sign(&[&key(ALICE)]).unwrap();
     take(&mut state, &dated, 1);
     let json = serde_json::to_string(&state).unwrap();

@@ -93,7 +93,7 @@ fn everything() -> Vec<Envelope> {
     all.push(group("dev", "dev", 1, &[DEVA]));
     all.push(group("free", "free", 1, &[ALICE]));
     all.push(revocation("alice", &[ALICE], &[], &[1, 3]));
-    all.push(revocation("bob-himself", &[BOB], &[], &[BOB]));
+    all.push(revocation_of("bob", &[BOB], &[], "PatchBaseline/web@2, PatchGroup/dev@1", &[2, 3]));
     all.push(revocation("nodes", &[], &[50, 51], &[ENROL]));
     all.push(revocation("enrol", &[ENROL], &[], &[1, 2]));
     for signer in [ALICE, BOB, 24] {
@@ -173,7 +173,7 @@ fn what_the_properties_publish_is_not_refused_altogether() {
         node.state.heads().map(|(name, head)| format!("{name} {}", head.version())).collect();
     assert_eq!(
         heads,
-        ["PatchBaseline/dev-db 3", "PatchBaseline/web 3", "PatchGroup/dev 1"],
+        ["PatchBaseline/dev-db 3", "PatchBaseline/web 3"],
         "alice, bob and wina are out, the rest stays"
     );
     assert_eq!(node.state.tip().unwrap().version(), 3);

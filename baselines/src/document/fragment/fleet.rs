@@ -157,6 +157,15 @@ pub struct RevocationSpec {
     #[schemars(length(max = MAX_REVOKED), inner(regex(pattern = r"^n-[0-9a-f]{32}$")))]
     #[schemars(extend("x-expected" = "ids of nodes: `n-` and 32 digits 0-9a-f"))]
     pub nodes: Vec<String>,
+    /// Documents whose versions up to this one count no more, whoever signed them: `PatchBaseline/web@3`. What the revoked
+    /// keys have signed belongs here, so that no older version comes back in its place.
+    #[serde(default)]
+    #[schemars(
+        length(max = MAX_REVOKED),
+        inner(regex(pattern = r"^[A-Za-z]{1,64}/[A-Za-z0-9_.-]{1,128}@[1-9][0-9]{0,15}$"))
+    )]
+    #[schemars(extend("x-expected" = "documents with a version, such as `PatchBaseline/web@3`"))]
+    pub documents: Vec<String>,
     /// Why, for people.
     #[schemars(length(max = 4096))]
     pub reason: Option<String>,

@@ -1,12 +1,14 @@
 //! Revocations: what they name counts for nothing.
 //!
 //! P40: a set that only grows; a revocation has no versions, cannot be deleted and does not expire. P41: the root keys of
-//! any fleet document so far revoke keys and nodes, its enrolment keys revoke nodes, and a key may revoke itself. Of any, not
-//! of the newest, so that a rotation does not forgive: what old keys can still do is stop, never permit. P42: a
-//! revocation by an enrolment key that is itself revoked does not count. P43: root keys are not revoked; the next fleet
-//! document leaves them out.
+//! any fleet document so far revoke keys, nodes and versions of documents, its enrolment keys revoke nodes. Of any, not of the
+//! newest, so that a rotation does not forgive: what old keys can still do is stop, never permit. P42: a revocation by an
+//! enrolment key that is itself revoked does not count. P43: root keys are not revoked; the next fleet document leaves them
+//! out. P44: of a document whose versions are revoked up to one, only later versions count, whoever signed; until one
+//! comes it is unreadable, which is not the same as missing. An administrator's key alone cannot revoke itself: with the key of one
+//! of two signers a thief could bring back what both had replaced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ pub struct Revocation {
     pub(crate) issued: DateTime<Utc>,
     pub(crate) keys: BTreeSet<KeyId>,
     pub(crate) nodes: BTreeSet<NodeId>,
+    pub(crate) documents: BTreeMap<DocumentName, u64>,
     pub(crate) signatures: Signatures,
 }
 
@@ -34,6 +37,8 @@ pub struct Revoked {
     pub keys: BTreeSet<KeyId>,
     /// Nodes.
     pub nodes: BTreeSet<NodeId>,
+    /// Documents, each with the last version that counts no more.
+    pub documents: BTreeMap<DocumentName, u64>,
 }
 
 impl Revocation {
@@ -51,19 +56,12 @@ impl Revocation {
 
     /// Whether it has any effect.
     pub(crate) fn counts(&self, chain: &[Link], revoked: &Revoked) -> bool {
-        self.keys_in_effect(chain).next().is_some()
-            || (!self.nodes.is_empty() && self.revokes_nodes(chain, &revoked.keys))
+        self.by_root(chain) || (!self.nodes.is_empty() && self.revokes_nodes(chain, &revoked.keys))
     }
 
     fn by_root(&self, chain: &[Link]) -> bool {
         let signers: BTreeSet<KeyId> = self.signatures.keys().copied().collect();
         chain.iter().any(|link| link.authority.root().reached(&signers))
-    }
-
-    /// The keys that it revokes (P41).
-    fn keys_in_effect(&self, chain: &[Link]) -> impl Iterator<Item = KeyId> {
-        let root = self.by_root(chain);
-        self.keys.iter().copied().filter(move |id| root || self.signatures.contains_key(id))
     }
 
     /// Whether it revokes its nodes (P41, P42).
@@ -77,11 +75,18 @@ impl Revocation {
 impl Revoked {
     /// Everything that these revocations revoke: keys first, since they decide about the rest.
     pub(crate) fn new<'a>(revocations: impl Iterator<Item = &'a Revocation> + Clone, chain: &[Link]) -> Self {
-        let keys = revocations.clone().flat_map(|revocation| revocation.keys_in_effect(chain)).collect();
+        let by_root = || revocations.clone().filter(|revocation| revocation.by_root(chain));
+        let keys = by_root().flat_map(|revocation| revocation.keys.iter().copied()).collect();
+        let mut documents: BTreeMap<DocumentName, u64> = BTreeMap::new();
+        for (name, version) in by_root().flat_map(|revocation| &revocation.documents) {
+            let last = documents.entry(name.clone()).or_default();
+            *last = (*last).max(*version);
+        }
         let nodes = revocations
+            .clone()
             .filter(|revocation| revocation.revokes_nodes(chain, &keys))
             .flat_map(|revocation| revocation.nodes.iter().copied())
             .collect();
-        Self { keys, nodes }
+        Self { keys, nodes, documents }
     }
 }

@@ -109,11 +109,22 @@ pub(crate) fn group(name: &str, patch_group: &str, version: u64, signers: &[u8])
 
 /// A revocation.
 pub(crate) fn revocation(name: &str, keys: &[u8], nodes: &[u8], signers: &[u8]) -> Envelope {
+    revocation_of(name, keys, nodes, "", signers)
+}
+
+/// A revocation that names documents.
+pub(crate) fn revocation_of(
+    name: &str,
+    keys: &[u8],
+    nodes: &[u8],
+    documents: &str,
+    signers: &[u8],
+) -> Envelope {
     let keys: Vec<String> = keys.iter().map(|n| format!("\"{}\"", key(*n).public().id())).collect();
     let nodes: Vec<String> =
         nodes.iter().map(|n| patchflock_trust::node::NodeId::of(&key(*n).public()).to_string()).collect();
     let text = format!(
-        "kind: Revocation\nname: {name}\nspec: {{keys: [{}], nodes: [{}]}}\n",
+        "kind: Revocation\nname: {name}\nspec: {{keys: [{}], nodes: [{}], documents: [{documents}]}}\n",
         keys.join(", "),
         nodes.join(", ")
     );
