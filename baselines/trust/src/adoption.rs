@@ -17,7 +17,8 @@ use crate::hash::Hash;
 use crate::key::KeyId;
 use crate::set_digest::SetDigest;
 use crate::state::{
-    CLOCK_TOLERANCE, Candidate, MAX_DOCUMENTS, MAX_REVOCATIONS, Revocation, Revoked, SetMark, State, merged,
+    CLOCK_TOLERANCE, Candidate, MAX_DOCUMENTS, MAX_REVOCATIONS, Revocation, Revoked, SetMark, State, join,
+    merged,
 };
 use crate::statement::{Body, DocumentName, FleetId, Statement, StatementError};
 
@@ -266,15 +267,7 @@ fn revocation(
     let (keys, nodes, documents) = read(text).map_err(Refusal::Text)?;
     let mut signatures = verified.signatures().clone();
     if let Some(known) = known {
-        signatures.extend(
-            known
-                .signatures
-                .iter()
-                .map(|(id, signature)| {
-                    (*id, signatures.get(id).map_or(*signature, |other| (*other).min(*signature)))
-                })
-                .collect::<Vec<_>>(),
-        );
+        join(&mut signatures, known.signatures.clone());
         if signatures == known.signatures {
             return Ok(Verdict::Known { change: None });
         }

@@ -51,6 +51,12 @@ fn a_document_outside_its_signers_scope_is_refused() {
     assert_eq!(scope(document("MaintenanceWindow/dev-night", 1, 1, &[DEVA])), "deva");
     assert!(adopted(&take(&mut state, &document("MaintenanceWindow/night", 1, 1, &[WINA]), 1)));
     assert!(adopted(&take(&mut state, &document("PatchBaseline/dev-web", 1, 1, &[DEVA]), 1)));
+    // A name that belongs to a second group as well.
+    let shared = first_text().replace("[prod, prod-*]", "[prod, prod-*, dev-prod-*]");
+    let mut other = node();
+    take(&mut other, &fleet_version(2, 1, shared, &[1, 2]), 1);
+    let both = refusal(&other, &document("PatchBaseline/dev-prod-x", 1, 1, &[DEVA]), 1);
+    assert!(matches!(both, Refusal::Denied(Denied::Scope { .. })));
     // Enrolment and root keys below their threshold are no administrators.
     for signer in [ENROL, 1] {
         let reason = refusal(&state, &document("PatchBaseline/web", 1, 1, &[signer]), 1);
@@ -92,6 +98,31 @@ fn a_document_below_its_threshold_is_refused() {
     assert!(adopted(&take(&mut state, &document("PatchBaseline/prod-web", 1, 1, &[BOB, ALICE]), 1)));
     let defaults = document("DefaultBaselines/defaults", 1, 1, &[ALICE]);
     assert!(matches!(refusal(&state, &defaults, 1), Refusal::Denied(Denied::Threshold { .. })));
+}
+
+#[test]
+fn copies_of_one_text_give_their_signatures_to_each_other() {
+    let mut state = node();
+    let by = |signers: &[u8]| document("PatchBaseline/web", 1, 1, signers);
+    take(&mut state, &by(&[ALICE]), 1);
+    assert!(matches!(take(&mut state, &by(&[BOB]), 1), Verdict::Known { change: Some(_) }));
+    assert_eq!(take(&mut state, &by(&[BOB]), 1), Verdict::Known { change: None });
+    assert_eq!(take(&mut state, &by(&[ALICE, BOB]), 1), Verdict::Known { change: None });
+    // Each was enough by itself; where two are needed later, there are two.
+    let two = first_text().replace("{DefaultBaselines: 2}", "{PatchBaseline: 2}");
+    assert!(adopted(&take(&mut state, &fleet_version(2, 2, two, &[1, 2]), 2)));
+    assert_eq!(version(&state, "PatchBaseline/web"), Some(1));
+    assert!(matches!(refusal(&state, &document("PatchBaseline/web", 2, 2, &[ALICE]), 2), Refusal::Denied(_)));
+    // Revocations and set digests as well.
+    assert!(adopted(&take(&mut state, &revocation("x", &[WINA], &[], &[1, 2]), 2)));
+    let more = revocation("x", &[WINA], &[], &[2, 3]);
+    assert!(matches!(take(&mut state, &more, 2), Verdict::Known { change: Some(_) }));
+    assert_eq!(state.revocations().values().map(|one| one.signatures().len()).sum::<usize>(), 3);
+    let dated = SetDigest::of(&state, at(2));
+    assert!(adopted(&take(&mut state, &dated.sign(&[&key(ALICE)]).unwrap(), 2)));
+    let verdict = take(&mut state, &dated.sign(&[&key(BOB)]).unwrap(), 2);
+    assert!(matches!(verdict, Verdict::Known { change: Some(_) }));
+    assert_eq!(state.set_digest().unwrap().signatures().len(), 2);
 }
 
 #[test]
