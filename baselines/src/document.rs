@@ -12,6 +12,7 @@ mod check;
 pub mod edit;
 mod expiry;
 mod filters;
+mod fleet_check;
 pub mod fragment;
 mod group_check;
 mod kind;
@@ -27,6 +28,7 @@ mod window_sense;
 mod write;
 
 pub use aws::{Imported, import_aws};
+pub use fleet_check::{parse_fleet, parse_revocation};
 pub use kind::Kind;
 pub use load::{MAX_BYTES, MAX_DEPTH, MAX_FIELDS, MAX_NODES};
 pub use problem::{MAX_PROBLEMS, Problem, Severity, render};

@@ -14,6 +14,7 @@ pub mod version;
 pub mod inventory;
 
 pub mod baseline;
+pub mod fleet;
 pub mod patch_group;
 pub mod selection;
 pub mod window;

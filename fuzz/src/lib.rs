@@ -18,6 +18,7 @@ mod mutator;
 mod policy;
 mod seeds;
 mod store;
+mod trust;
 mod versions;
 
 pub use documents::{baseline_override, document, document_edit, import_aws, override_list};
@@ -30,6 +31,7 @@ pub use mutator::Mutator;
 pub use policy::{inventory, limits, names, schedule};
 pub use seeds::seeds;
 pub use store::codec;
+pub use trust::{adopted, adoption, envelope, invitation, key_file};
 pub use versions::versions;
 
 /// A fuzz target: it panics where the parser breaks a promise.
@@ -64,6 +66,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("updateinfo", updateinfo),
     ("packed", packed),
     ("codec", codec),
+    ("envelope", envelope),
+    ("adoption", adoption),
+    ("invitation", invitation),
+    ("key_file", key_file),
 ];
 
 /// Input as text, as the readers of files and pipes take it.

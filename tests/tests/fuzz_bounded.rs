@@ -86,6 +86,7 @@ targets! {
     deb_packages deb_release dpkg_status apt_simulation apt_policy status_fd dpkg_blame changelog
     dnf_script rpm_list repomd updateinfo packed
     codec
+    envelope adoption invitation key_file
 }
 
 #[test]
@@ -138,6 +139,7 @@ fn some_damaged_seeds_are_still_accepted() {
         use patchflock_agent::store::{Place, codec::decode};
         [i, &[b"pf\x01\x01", i].concat()].into_iter().any(|bytes| decode::<Place>(bytes).is_ok())
     });
+    accepted("adoption", |i| patchflock_fuzz::adopted(i) > 1);
     accepted("inventory", |i| {
         serde_json::from_slice::<patchflock_baselines::inventory::Inventory>(i).is_ok()
     });

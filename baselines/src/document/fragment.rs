@@ -22,6 +22,7 @@
 //! | registered targets of a window, tasks | not stated | 100 each; conditions and their values as AWS |
 
 pub mod baseline;
+pub mod fleet;
 pub mod group;
 pub mod schema;
 pub mod window;
