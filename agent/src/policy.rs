@@ -48,7 +48,7 @@ pub fn read(root: &Root, config: &Config, hostname: &str, now: DateTime<Utc>) ->
     read
 }
 
-/// Of what decides which baseline is in effect and what it says: tags, and each document with its version, and whether
+/// Of what decides which baseline is in effect and what it says: tags, whether sources count, and each document with its version, and whether
 /// it has expired. Windows decide when, so a survey does not depend on them.
 fn fingerprint(config: &Config, documents: &[&DocumentEntry], now: DateTime<Utc>) -> String {
     let mut hash = Sha256::new();
@@ -59,6 +59,7 @@ fn fingerprint(config: &Config, documents: &[&DocumentEntry], now: DateTime<Utc>
     for (key, value) in &config.tags {
         [key, value].into_iter().for_each(|part| add(part));
     }
+    add(if config.alternative_sources { "sources" } else { "no sources" });
     add("documents");
     for entry in documents.iter().filter(|e| e.kind != Kind::MaintenanceWindow.as_str()) {
         let effect = match (entry.deleted, expired(entry, now)) {

@@ -93,6 +93,7 @@ pub(crate) enum Command {
     /// Say why a patch is installed or not, and when it will be
     Explain(ExplainArgs),
     /// Show what was done and when
+    #[command(visible_alias = "history")]
     Runs(RunsArgs),
     /// Show which patches are missing, failed, or wait for a reboot
     #[command(after_help = COMPLIANCE_HELP)]
@@ -248,7 +249,7 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
-    /// Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML
+    /// Read what `aws ssm get-patch-baseline`, `get-maintenance-window` or `describe-patch-groups` prints, print YAML
     Aws {
         /// The JSON file; `-` reads standard input
         #[arg(value_hint = clap::ValueHint::FilePath)]

@@ -185,7 +185,7 @@ fn hooks(root: &Root, installs: bool, reboots: bool) -> String {
 }
 
 /// A size in a unit that people read.
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     let (unit, name) = match n {
         0..1_000 => return format!("{n} B"),
         1_000..1_000_000 => (1_000, "kB"),

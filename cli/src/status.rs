@@ -1,7 +1,7 @@
 //! `status` and `compliance`: this machine as its agent knows it.
 
 use chrono::{DateTime, Utc};
-use patchflock_api::status::{ActiveRun, OpenWindow, Status, TaskState};
+use patchflock_api::status::{ActiveRun, NodeFacts, OpenWindow, Status, TaskState};
 use patchflock_baselines::baseline::ComplianceLevel;
 use patchflock_baselines::compliance::{Counts, NodeCompliance, NodeStatus};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::node::{self, client};
 use crate::output::{Table, one_line, paragraph, rendered};
 use crate::runs::story;
 use crate::waiting::Waiting;
-use crate::{decisions, output};
+use crate::{decisions, output, preview};
 
 /// With what waits for approval, which the agent's own answer does not have. Stable.
 #[derive(Debug, Serialize)]
@@ -62,6 +62,7 @@ fn shown(status: &Status, waiting: Option<&Waiting>, now: DateTime<Utc>) -> Stri
     if !tags.is_empty() {
         text += &paragraph("tags: ", &tags.join(", "));
     }
+    text += &status.machine.as_ref().map(|machine| made_of(machine, now)).unwrap_or_default();
     match &status.survey {
         None => text += "compliance: UNKNOWN (not looked at yet: `patchflock scan`)\n",
         Some(survey) => {
@@ -104,7 +105,15 @@ fn shown(status: &Status, waiting: Option<&Waiting>, now: DateTime<Utc>) -> Stri
         for next in &status.next {
             table.row([
                 (&next.window).into(),
-                node::ago(next.at, now).into(),
+                next.ahead_at
+                    .filter(|at| *at > now)
+                    .map_or_else(
+                        || node::ago(next.at, now),
+                        |at| {
+                            format!("{}; looks and downloads {}", node::ago(next.at, now), node::ago(at, now))
+                        },
+                    )
+                    .into(),
                 node::operation(next.operation, false).into(),
                 (&next.task).into(),
             ]);
@@ -112,6 +121,18 @@ fn shown(status: &Status, waiting: Option<&Waiting>, now: DateTime<Utc>) -> Stri
         text += &format!("\n{}", rendered(&table));
     }
     text + &status.warnings.iter().map(|w| paragraph("warning: ", w)).collect::<String>()
+}
+
+/// What the node is made of, as far as it can tell.
+fn made_of(machine: &NodeFacts, now: DateTime<Utc>) -> String {
+    let mut parts: Vec<String> = machine.kernel.iter().map(|kernel| format!("kernel {kernel}")).collect();
+    parts.extend(machine.booted_at.map(|at| format!("booted {}", node::ago(at, now))));
+    parts.extend(machine.processors.map(|n| format!("{n} processors")));
+    parts.extend(machine.memory_bytes.map(|bytes| format!("{} memory", preview::bytes(bytes))));
+    for room in &machine.disks {
+        parts.push(format!("{} free on {}", preview::bytes(room.free_bytes), room.directory));
+    }
+    if parts.is_empty() { String::new() } else { paragraph("machine: ", &parts.join(", ")) }
 }
 
 /// A window that is open now, and what became of its tasks.

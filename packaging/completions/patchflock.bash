@@ -49,6 +49,9 @@ _patchflock() {
             patchflock,help)
                 cmd="patchflock__subcmd__help"
                 ;;
+            patchflock,history)
+                cmd="patchflock__subcmd__runs"
+                ;;
             patchflock,import)
                 cmd="patchflock__subcmd__import"
                 ;;
@@ -257,7 +260,7 @@ _patchflock() {
 
     case "${cmd}" in
         patchflock)
-            opts="-h -V --help --version apply get scan install patch-now status explain runs compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help"
+            opts="-h -V --help --version apply get scan install patch-now status explain runs history compliance describe diff delete approve reject try once inventory evaluate window import validate predefined completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

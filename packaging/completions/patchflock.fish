@@ -34,6 +34,7 @@ complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "patch-now" -d
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "status" -d 'Show this machine: baseline, compliance, what runs and what comes next'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "explain" -d 'Say why a patch is installed or not, and when it will be'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "runs" -d 'Show what was done and when'
+complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "history" -d 'Show what was done and when'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "compliance" -d 'Show which patches are missing, failed, or wait for a reboot'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "describe" -d 'Show one document, and of a window its next openings'
 complete -c patchflock -n "__fish_patchflock_needs_command" -f -a "diff" -d 'Show what `apply` would change'
@@ -127,6 +128,30 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_s
 complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Follow a run until it ends'
 complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'End a run that has not changed anything yet'
 complete -c patchflock -n "__fish_patchflock_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -l package -d 'Only runs that touched this package' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -l cve -d 'Only runs that fixed this CVE' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -l limit -d 'How many' -r
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -f -a "show" -d 'Show the whole story of a run: steps, packages, hooks, reboot, compliance'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -f -a "watch" -d 'Follow a run until it ends'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -f -a "cancel" -d 'End a run that has not changed anything yet'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and not __fish_seen_subcommand_from show watch cancel help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from watch" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
+json\t'For programs; stable'
+yaml\t'For programs; stable'"
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the whole story of a run: steps, packages, hooks, reboot, compliance'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Follow a run until it ends'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'End a run that has not changed anything yet'
+complete -c patchflock -n "__fish_patchflock_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c patchflock -n "__fish_patchflock_using_subcommand compliance" -s o -l output -d 'Form of the output' -r -f -a "table\t'For people; may change'
 json\t'For programs; stable'
 yaml\t'For programs; stable'"
@@ -192,10 +217,10 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish
 complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from help" -f -a "next" -d 'Show its next openings: start, cutoff (nothing new begins) and end'
 complete -c patchflock -n "__fish_patchflock_using_subcommand window; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -s h -l help -d 'Print help'
-complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -f -a "aws" -d 'Read what `aws ssm get-patch-baseline`, `get-maintenance-window` or `describe-patch-groups` prints, print YAML'
 complete -c patchflock -n "__fish_patchflock_using_subcommand import; and not __fish_seen_subcommand_from aws help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from aws" -s h -l help -d 'Print help'
-complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
+complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "aws" -d 'Read what `aws ssm get-patch-baseline`, `get-maintenance-window` or `describe-patch-groups` prints, print YAML'
 complete -c patchflock -n "__fish_patchflock_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c patchflock -n "__fish_patchflock_using_subcommand validate" -s f -l file -d 'Documents to check; `-` reads standard input' -r -F
 complete -c patchflock -n "__fish_patchflock_using_subcommand validate" -s h -l help -d 'Print help'
@@ -241,6 +266,6 @@ complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_s
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "watch" -d 'Follow a run until it ends'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "cancel" -d 'End a run that has not changed anything yet'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from window" -f -a "next" -d 'Show its next openings: start, cutoff (nothing new begins) and end'
-complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from import" -f -a "aws" -d 'Read the output of `aws ssm get-patch-baseline` or `get-maintenance-window`, print YAML'
+complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from import" -f -a "aws" -d 'Read what `aws ssm get-patch-baseline`, `get-maintenance-window` or `describe-patch-groups` prints, print YAML'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from predefined" -f -a "list" -d 'List their names and what they approve'
 complete -c patchflock -n "__fish_patchflock_using_subcommand help; and __fish_seen_subcommand_from predefined" -f -a "show" -d 'Print one as YAML, ready to be edited'

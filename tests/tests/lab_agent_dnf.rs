@@ -215,7 +215,7 @@ fn the_repositories_of_a_baseline_serve_one_run_and_leave_no_trace() {
         server.uri()
     );
     agent.machine.files().write("/root/once.yaml", once).unwrap();
-    let out = agent.patchflock("install --baseline-override /root/once.yaml").unwrap();
+    let out = agent.patchflock("install --yes --baseline-override /root/once.yaml").unwrap();
     assert!(out.code != 0 && said(&out).contains("alternative_sources = true"), "{}", said(&out));
     assert_eq!(server.take_requests(), [""; 0], "it is root who says that such repositories are used");
     let allow = "[policy]\nalternative_sources = true\n";

@@ -156,16 +156,14 @@ impl Active {
             Step::Fetch => Act::Fetch,
             Step::Slot => Act::AcquireSlot,
             Step::PreInstall => Act::Hook(HookPoint::PreInstall),
-            Step::Transaction => {
-                Act::Install { token: self.token.unwrap_or_default(), not_after: self.cutoff() }
-            }
+            Step::Transaction => Act::Install { token: self.token.unwrap_or_default() },
             Step::PostInstall => Act::Hook(HookPoint::PostInstall),
             // What was refused as a whole was not tried: what is not there is missing, and has not failed.
             Step::Assess | Step::Verify => {
                 Act::Survey { refresh: false, attempted: self.installed.is_some() || self.interrupted > 0 }
             }
             Step::PreReboot => Act::Hook(HookPoint::PreReboot),
-            Step::Reboot => Act::Reboot { not_after: self.end() },
+            Step::Reboot => Act::Reboot,
             Step::Health => Act::Health,
             Step::OnExit => Act::Hook(HookPoint::OnExit),
         }

@@ -62,14 +62,9 @@ pub enum Act {
     Install {
         /// Token of the slot.
         token: u64,
-        /// From here on it is not started any more, only followed.
-        not_after: Option<DateTime<Utc>>,
     },
     /// Reboot the machine.
-    Reboot {
-        /// From here on it is not done any more.
-        not_after: Option<DateTime<Utc>>,
-    },
+    Reboot,
     /// Ask whether the machine is well.
     Health,
 }
@@ -89,7 +84,7 @@ impl std::fmt::Display for Act {
             Self::Install { token, .. } => {
                 return write!(f, "installing under token {token}, or following it");
             }
-            Self::Reboot { .. } => "rebooting the machine, or asking whether it has booted",
+            Self::Reboot => "rebooting the machine, or asking whether it has booted",
             Self::Health => "looking whether the machine is well",
         })
     }
@@ -112,8 +107,8 @@ mod tests {
             Act::Hook(HookPoint::PostInstall),
             Act::Hook(HookPoint::PreReboot),
             Act::Hook(HookPoint::OnExit),
-            Act::Install { token: 7, not_after: None },
-            Act::Reboot { not_after: None },
+            Act::Install { token: 7 },
+            Act::Reboot,
             Act::Health,
         ] {
             let told = act.to_string();

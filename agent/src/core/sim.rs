@@ -217,7 +217,7 @@ impl World {
             }
         };
         match act {
-            Act::Install { token, .. } => {
+            Act::Install { token } => {
                 assert!(token >= self.newest_token, "I6: tokens never fall");
                 self.newest_token = token;
                 if self.transactions.contains_key(&token) {
@@ -243,7 +243,7 @@ impl World {
                 assert!(count <= 2, "I8: {count} transactions of {}", spec.id);
             }
             Act::Hook(point) => *self.hooks.entry((spec.id.clone(), point)).or_default() += 1,
-            Act::Reboot { .. } if !self.reboots.contains_key(&spec.id) => {
+            Act::Reboot if !self.reboots.contains_key(&spec.id) => {
                 let inside = start <= self.now && self.now < end;
                 assert!(inside || !decided, "I4: {} reboots at {}", spec.id, self.now);
                 if inside {
@@ -283,7 +283,7 @@ impl World {
                 let why = (self.troublesome && self.dice.one_in(12)).then_some("exit 1");
                 Answer::Hooked(bad.map_or(Ok(hooked(point, why)), Err))
             }
-            Act::Install { token, .. } => match self.transactions.get_mut(&token) {
+            Act::Install { token } => match self.transactions.get_mut(&token) {
                 None => Answer::Installed(Err(trouble(TroubleKind::Interrupted))),
                 Some((_, Transaction::Interrupted)) => {
                     Answer::Installed(Err(trouble(TroubleKind::Interrupted)))
@@ -294,10 +294,10 @@ impl World {
                     Answer::Installed(Ok(Installed { installed, failed: Vec::new() }))
                 }
             },
-            Act::Reboot { .. } if self.rebooted_since(&spec.id) => {
+            Act::Reboot if self.rebooted_since(&spec.id) => {
                 Answer::Rebooting(Ok(Reboot::Done { boot_id: Some(format!("boot-{}", self.boots)) }))
             }
-            Act::Reboot { .. } if self.reboots.contains_key(&spec.id) => {
+            Act::Reboot if self.reboots.contains_key(&spec.id) => {
                 // The machine goes down: the agent dies, and its answer with it.
                 self.boots += 1;
                 self.now += TimeDelta::seconds(30);
@@ -305,7 +305,7 @@ impl World {
                 self.start();
                 return None;
             }
-            Act::Reboot { .. } => Answer::Rebooting(Err(trouble(TroubleKind::Failed))),
+            Act::Reboot => Answer::Rebooting(Err(trouble(TroubleKind::Failed))),
             Act::Health => Answer::Health(bad.map_or(Ok(Health { complaints: Vec::new() }), Err)),
         })
     }
@@ -326,7 +326,7 @@ impl World {
                 self.now = self.now.max(at);
                 let (_, step, act, spec) = self.pending.remove(0);
                 if let Some((_, Transaction::Running { until })) = match act {
-                    Act::Install { token, .. } => self.transactions.get(&token),
+                    Act::Install { token } => self.transactions.get(&token),
                     _ => None,
                 } {
                     self.now = self.now.max(*until);

@@ -114,9 +114,8 @@ fn request(spec: &RunSpec, act: Act) -> Request {
         }
         Act::Fetch | Act::AcquireSlot => Request::Fetch { run },
         Act::Hook(point) => Request::Hook { run, point },
-        // Until when is for the privileged half to know; the decider keeps to the same limits.
-        Act::Install { token, .. } => Request::Install { run, token },
-        Act::Reboot { .. } => Request::Reboot { run },
+        Act::Install { token } => Request::Install { run, token },
+        Act::Reboot => Request::Reboot { run },
         Act::Health => Request::Health { run },
     }
 }
@@ -144,7 +143,7 @@ fn understood(act: Act, said: Result<Said, Trouble>) -> Answer {
             Said::Installed { installed } => Ok(installed),
             said => Err(other(&said)),
         })),
-        Act::Reboot { .. } => Answer::Rebooting(said.and_then(|said| match said {
+        Act::Reboot => Answer::Rebooting(said.and_then(|said| match said {
             Said::Done {} => Ok(Reboot::UnderWay),
             Said::Rebooted { boot_id } => Ok(Reboot::Done { boot_id }),
             said => Err(other(&said)),

@@ -11,7 +11,7 @@ fn an_interrupted_transaction_is_looked_at_and_tried_once_more_with_a_new_token(
         answer(&mut core, noon(), Answer::Fetched(Ok(())));
         answer(&mut core, noon(), Answer::Slot(SlotAnswer::Granted { token }));
         let effects = answer(&mut core, noon(), Answer::Hooked(Ok(hooked(HookPoint::PreInstall, None))));
-        assert!(matches!(doing(&effects).unwrap().1, Act::Install { token: t, .. } if t == token));
+        assert!(matches!(doing(&effects).unwrap().1, Act::Install { token: t } if t == token));
         answer(&mut core, noon(), Answer::Installed(Err(trouble(TroubleKind::Interrupted))));
     }
     assert_eq!(core.journal().active.as_ref().unwrap().step, Step::Assess, "twice is enough");
