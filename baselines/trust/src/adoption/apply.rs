@@ -67,7 +67,8 @@ impl State {
     /// Applies a change that [`super::consider`] decided on. Doing it twice is doing it once. What came in between is
     /// respected: a version that is no longer the newest does not become the document that counts.
     ///
-    /// After a change that [`Change::goes_first`] the store offers what it keeps anew: what was refused or went may count.
+    /// After a change that [`Change::goes_first`] the store offers what it keeps anew: what was refused or went may
+    /// count.
     pub fn apply(&mut self, change: Change) {
         match change.0 {
             Kind::Fleet(link) => {

@@ -1,11 +1,11 @@
 //! The chain of fleet documents.
 //!
-//! P60: the first is version 1, names no fleet, and its digest is the fleet's id: whoever has the id has the root keys. P61:
-//! version n + 1 needs the root keys of version n and its own, each at their threshold; no version is skipped, so
-//! that a node that was away walks the chain. P62: of two documents with the number of the newest, one that changes the root
-//! keys beats one that does not; of two that do not, the higher (issued, digest) counts; of two that do, the first to
-//! come stays, since whoever has old keys must not be able to take the fleet with them. The next version, signed by
-//! keys that both name, ends the conflict. P63: an older number never comes back.
+//! P60: the first is version 1, names no fleet, and its digest is the fleet's id: whoever has the id has the root
+//! keys. P61: version n + 1 needs the root keys of version n and its own, each at their threshold; no version is
+//! skipped, so that a node that was away walks the chain. P62: of two documents with the number of the newest, one
+//! that changes the root keys beats one that does not; of two that do not, the higher (issued, digest) counts; of two
+//! that do, the first to come stays, since whoever has old keys must not be able to take the fleet with them. The
+//! next version, signed by keys that both name, ends the conflict. P63: an older number never comes back.
 
 use chrono::{DateTime, Utc};
 

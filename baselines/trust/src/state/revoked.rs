@@ -1,12 +1,12 @@
 //! Revocations: what they name counts for nothing.
 //!
-//! P40: a set that only grows; a revocation has no versions, cannot be deleted and does not expire. P41: the root keys of
-//! any fleet document so far revoke keys, nodes and versions of documents, its enrolment keys revoke nodes. Of any, not of the
-//! newest, so that a rotation does not forgive: what old keys can still do is stop, never permit. P42: a revocation by an
-//! enrolment key that is itself revoked does not count. P43: root keys are not revoked; the next fleet document leaves them
-//! out. P44: of a document whose versions are revoked up to one, only later versions count, whoever signed; until one
-//! comes it is unreadable, which is not the same as missing. An administrator's key alone cannot revoke itself: with the key of one
-//! of two signers a thief could bring back what both had replaced.
+//! P40: a set that only grows; a revocation has no versions, cannot be deleted and does not expire. P41: the root
+//! keys of any fleet document so far revoke keys, nodes and versions of documents, its enrolment keys revoke nodes.
+//! Of any, not of the newest, so that a rotation does not forgive: what old keys can still do is stop, never permit.
+//! P42: a revocation by an enrolment key that is itself revoked does not count. P43: root keys are not revoked; the
+//! next fleet document leaves them out. P44: of a document whose versions are revoked up to one, only later versions
+//! count, whoever signed; until one comes it is unreadable, which is not the same as missing. An administrator's key
+//! alone cannot revoke itself: with the key of one of two signers a thief could bring back what both had replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 
