@@ -124,7 +124,7 @@ fn document(
     let statement = Statement::read(&verified)?;
     belongs(state, statement.fleet)?;
     match statement.kind.as_str() {
-        "Fleet" => return fleet::next(state, envelope, &verified, &statement, now),
+        "Fleet" => return fleet::next(state, envelope, &verified, &statement, state.clock(now)),
         "Revocation" => return revocation::consider(state, &verified, &statement),
         _ => {}
     }

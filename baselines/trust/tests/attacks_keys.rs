@@ -179,6 +179,29 @@ fn old_root_keys_cannot_take_a_fleet_back_after_a_rotation() {
 }
 
 #[test]
+fn a_change_that_was_overtaken_is_applied_to_nothing() {
+    let rotated = fleet_version(2, 1, fleet_text(&[4, 5, 6], 2, ADMINISTRATORS, ""), &[1, 2, 4, 5]);
+    let (routine, next) =
+        (fleet_version(2, 2, first_text(), &[1, 2]), fleet_version(3, 3, first_text(), &[1, 2]));
+    let mut state = node();
+    let change = |state: &State, envelope: &Envelope| {
+        consider(state, envelope, at(3), Origin::Gossip).change().unwrap().clone()
+    };
+    let (of_routine, of_rotated) = (change(&state, &routine), change(&state, &rotated));
+    let web = change(&state, &document("PatchBaseline/web", 1, 1, &[ALICE]));
+    state.apply(of_routine.clone());
+    let of_next = change(&state, &next);
+    state.apply(of_rotated);
+    for late in [of_next, of_routine] {
+        state.apply(late);
+        assert_eq!(state.tip().unwrap().digest(), rotated.digest());
+    }
+    take(&mut state, &revocation("alice", &[ALICE], &[], &[4, 5]), 3);
+    state.apply(web);
+    assert_eq!(version(&state, "PatchBaseline/web"), None);
+}
+
+#[test]
 fn an_administrator_who_left_publishes_no_more_and_what_was_published_stays() {
     let mut state = node();
     take(&mut state, &document("PatchBaseline/web", 1, 1, &[ALICE]), 1);

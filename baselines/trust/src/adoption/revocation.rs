@@ -21,6 +21,18 @@ pub(super) fn consider(
     let Some(text) = &statement.text else {
         return Err(Refusal::Text("a revocation cannot be deleted".into()));
     };
+    let mut revocation = Revocation {
+        document: statement.document(),
+        issued: statement.issued,
+        keys: BTreeSet::new(),
+        nodes: BTreeSet::new(),
+        documents: BTreeMap::new(),
+        signatures: verified.signatures().clone(),
+    };
+    // Signatures first; only what they cover is read further (P51).
+    if !revocation.may_revoke_nodes(state.chain(), &state.revoked().keys) {
+        return Err(Refusal::Denied(Denied::NoAdministrator));
+    }
     let read = |text: &str| {
         let revocation = parse_revocation("Revocation", text.as_bytes())
             .map_err(|problems| problems.first().map_or_else(String::new, ToString::to_string))?;
@@ -40,27 +52,17 @@ pub(super) fn consider(
         }
         Ok((keys.collect::<Result<BTreeSet<_>, _>>()?, nodes.collect::<Result<BTreeSet<_>, _>>()?, documents))
     };
-    let (keys, nodes, documents) = read(text).map_err(Refusal::Text)?;
-    let mut signatures = verified.signatures().clone();
+    (revocation.keys, revocation.nodes, revocation.documents) = read(text).map_err(Refusal::Text)?;
+    let everything = state.revocations().values().chain([&revocation]);
+    let revoked = Revoked::new(everything, state.chain());
+    if !revocation.counts(state.chain(), &revoked) {
+        return Err(Refusal::Denied(Denied::NoAdministrator));
+    }
     if let Some(known) = known {
-        join(&mut signatures, known.signatures.clone());
-        if signatures == known.signatures {
+        join(&mut revocation.signatures, known.signatures.clone());
+        if revocation.signatures == known.signatures {
             return Ok(Verdict::Known { change: None });
         }
-    }
-    let revocation = Revocation {
-        document: statement.document(),
-        issued: statement.issued,
-        keys,
-        nodes,
-        documents,
-        signatures,
-    };
-    let own = Revocation { signatures: verified.signatures().clone(), ..revocation.clone() };
-    let everything = state.revocations().values().chain([&own]);
-    let revoked = Revoked::new(everything, state.chain());
-    if !own.counts(state.chain(), &revoked) {
-        return Err(Refusal::Denied(Denied::NoAdministrator));
     }
     let change = Box::new(Change::revocation(verified.digest(), revocation));
     match known {

@@ -56,7 +56,7 @@ impl Revocation {
 
     /// Whether it has any effect.
     pub(crate) fn counts(&self, chain: &[Link], revoked: &Revoked) -> bool {
-        self.by_root(chain) || (!self.nodes.is_empty() && self.revokes_nodes(chain, &revoked.keys))
+        self.by_root(chain) || (!self.nodes.is_empty() && self.may_revoke_nodes(chain, &revoked.keys))
     }
 
     fn by_root(&self, chain: &[Link]) -> bool {
@@ -64,8 +64,8 @@ impl Revocation {
         chain.iter().any(|link| link.authority.root().reached(&signers))
     }
 
-    /// Whether it revokes its nodes (P41, P42).
-    fn revokes_nodes(&self, chain: &[Link], revoked: &BTreeSet<KeyId>) -> bool {
+    /// Whether it may revoke nodes (P41, P42): the least right that a revocation can have.
+    pub(crate) fn may_revoke_nodes(&self, chain: &[Link], revoked: &BTreeSet<KeyId>) -> bool {
         let good: BTreeSet<KeyId> =
             self.signatures.keys().filter(|id| !revoked.contains(id)).copied().collect();
         self.by_root(chain) || chain.iter().any(|link| link.authority.enrolment().reached(&good))
@@ -84,7 +84,7 @@ impl Revoked {
         }
         let nodes = revocations
             .clone()
-            .filter(|revocation| revocation.revokes_nodes(chain, &keys))
+            .filter(|revocation| revocation.may_revoke_nodes(chain, &keys))
             .flat_map(|revocation| revocation.nodes.iter().copied())
             .collect();
         Self { keys, nodes, documents }
