@@ -37,9 +37,9 @@ pub fn envelope(data: &[u8]) {
     drop(Statement::unverified(&envelope));
 }
 
-/// Adoption. Each line is the numbers of keys, a blank, and a payload that they sign, so that also what a thief of keys or a
-/// careless administrator writes is tried: no version falls but by a fleet document or a revocation, nothing is adopted
-/// twice, and what is known can be kept, read and asked.
+/// Adoption. Each line is the numbers of keys, a blank, and a payload that they sign, so that also what a thief of
+/// keys or a careless administrator writes is tried: no version falls but by a fleet document or a revocation,
+/// nothing is adopted twice, and what is known can be kept, read and asked.
 pub fn adoption(data: &[u8]) {
     let (state, payloads) = adopt(data);
     let json = serde_json::to_string(&state).expect("a state as JSON");

@@ -1,10 +1,10 @@
 //! Who may sign what: the rules of one version of the `Fleet` document.
 //!
-//! P20: the root keys, at their threshold, may sign everything. P21: an administrator signs the kinds that the fleet document
-//! gives, and what was issued before `until`. P22: a document needs as many administrators as its kind asks, or any
-//! protected patch group that its name belongs to, whichever is more. P23: an administrator who is bound to patch groups
-//! signs baselines and patch groups only, and only those whose name belongs to these groups and to no other. P24: a
-//! `PatchGroup` document for a protected group has a name that belongs to it.
+//! P20: the root keys, at their threshold, may sign everything. P21: an administrator signs the kinds that the fleet
+//! document gives, and what was issued before `until`. P22: a document needs as many administrators as its kind asks,
+//! or any protected patch group that its name belongs to, whichever is more. P23: an administrator who is bound to
+//! patch groups signs baselines and patch groups only, and only those whose name belongs to these groups and to no
+//! other. P24: a `PatchGroup` document for a protected group has a name that belongs to it.
 //!
 //! All of this follows from the fleet document and the statement's kind, name and time: never from other documents, so
 //! that the order in which documents arrive changes nothing.

@@ -1,9 +1,10 @@
 //! Who a node is: a certificate by the enrolment keys.
 //!
-//! P70: it says fleet, node id, name, the node's public key, when it was issued and until when it counts, at most two years;
-//! the node id is that of the key (P15). P71: it needs the enrolment keys of the fleet document in force, at their threshold and
-//! without revoked ones, and a node that is not revoked. P72: names are for people and need not be unique: an
-//! installed-anew machine has the same name and another id.
+//! P70: it says fleet, node id, name, the node's public key, when it was issued and until when it counts, at most two
+//! years; the node id is that of the key (P15). P71: it needs the enrolment keys of the fleet document in force, at
+//! their threshold and without revoked ones, and a node that is not revoked. P72: names are for people and need not
+//! be unique: an installed-anew machine has the same name and another id. P73: whoever shows a certificate that
+//! counts gets the next one for the same key and name, without an invitation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,25 @@ impl Member {
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
+}
+
+/// The next certificate of a node that shows the one it has (P73), to be signed by the enrolment keys. That the
+/// asking side has the node's key is for the transport to see.
+///
+/// # Errors
+/// The old one does not count any more: the node needs an invitation.
+pub fn renew(
+    state: &State,
+    old: &Envelope,
+    now: DateTime<Utc>,
+    life: TimeDelta,
+) -> Result<Certificate, CertificateError> {
+    let Certificate { fleet, name, key, .. } = admit(state, old, now)?.certificate;
+    let clock = state.clock(now);
+    let expires = clock.checked_add_signed(life).unwrap_or(clock);
+    let renewed = Certificate::new(fleet, name, key, clock, expires);
+    renewed.check()?;
+    Ok(renewed)
 }
 
 /// Whether a certificate counts at this moment (P71). To be asked again after each fleet document and revocation.

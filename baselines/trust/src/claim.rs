@@ -1,10 +1,10 @@
 //! What nodes say of themselves: signed by the node's key, kept by everybody, believed of nobody else.
 //!
-//! P90: a claim names fleet, node, epoch and number; the fleet and node must be those of the certificate whose key signed.
-//! P91: of the claims of one node of one sort the highest (epoch, number) counts. The epoch is random at every
-//! loss of the counter and dated, so that it grows; the number grows within it. P92: two different claims under one (epoch,
-//! number) mean that the key is in two places: a clone. The higher digest counts everywhere, and the alarm stays
-//! until a higher epoch comes. P93: nothing that a node claims makes another node act.
+//! P90: a claim names fleet, node, epoch and number; the fleet and node must be those of the certificate whose key
+//! signed. P91: of the claims of one node of one sort the highest (epoch, number) counts. The epoch is random at
+//! every loss of the counter and dated, so that it grows; the number grows within it. P92: two different claims under
+//! one (epoch, number) mean that the key is in two places: a clone. The higher digest counts everywhere, and the
+//! alarm stays until a higher epoch comes. P93: nothing that a node claims makes another node act.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -79,8 +79,8 @@ impl Mark {
         Self { place: claim.body.place(), digest: claim.digest, cloned_in: None }
     }
 
-    /// Two marks become one: in whatever order and however often, the same claim counts in the end (P91, P92). The alarm is
-    /// raised where both claims of one number came before a newer one did.
+    /// Two marks become one: in whatever order and however often, the same claim counts in the end (P91, P92). The
+    /// alarm is raised where both claims of one number came before a newer one did.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let twice = self.place == other.place && self.digest != other.digest;

@@ -1,8 +1,9 @@
 //! From adopted documents to the policy that they are: the store's payloads become `patchflock-baselines`' values.
 //!
-//! P110: a payload from the store is taken under its digest alone, so a store that was tampered with yields nothing. P111: a
-//! document has no effect from the earlier of the statement's `expires` and its text's. P112: a text that cannot be read, or that is
-//! another document's, is adopted and unreadable: what depends on it is unknown, and nothing older takes its place.
+//! P110: a payload from the store is taken under its digest alone, so a store that was tampered with yields nothing.
+//! P111: a document has no effect from the earlier of the statement's `expires` and its text's. P112: a text that
+//! cannot be read, or that is another document's, is adopted and unreadable: what depends on it is unknown, and
+//! nothing older takes its place.
 
 use patchflock_baselines::document::{Kind, parse};
 use patchflock_baselines::selection::{Adopted, Catalogue};
@@ -22,8 +23,8 @@ pub fn statement(digest: &Hash, payload: Vec<u8>) -> Result<Statement, Refusal> 
     Ok(Statement::read(&envelope.pinned(Purpose::Document, digest)?)?)
 }
 
-/// The policy of this machine: what is adopted, with the texts that `payload` finds. `complete`: no document is missing,
-/// which [`crate::set_digest::check`] proves.
+/// The policy of this machine: what is adopted, with the texts that `payload` finds. `complete`: no document is
+/// missing, which [`crate::set_digest::check`] proves.
 #[must_use]
 pub fn catalogue(state: &State, complete: bool, payload: impl Fn(&Hash) -> Option<Vec<u8>>) -> Catalogue {
     let documents = state.heads().filter(|(_, head)| !head.deleted()).filter_map(|(name, head)| {

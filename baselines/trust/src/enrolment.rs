@@ -1,13 +1,13 @@
 //! How a machine becomes a node.
 //!
-//! P80: an invitation is one line: `patchflock-join-1.` and base64url of JSON with fleet id, the enrolment key that will
-//! answer, the terms (id, end, number of uses), a secret, addresses to begin with and the pre-shared key of the transport, if
-//! there is one. The same line in a file pre-provisions an image. P81: the secret follows from the enrolment key and the terms
-//! (HMAC-SHA256), so that whoever has the key can answer without having kept anything, and nobody can
-//! change the terms. P82: the machine makes its key and sends a join request, signed by that key, with an HMAC of its public
-//! key by the secret: whoever overhears or relays it can only help this machine in, not another one. P83: the enroller counts
-//! the uses and answers with a certificate; P84: the machine believes it after it has walked the fleet's documents from the
-//! id in its line, so that it cannot be led into another fleet.
+//! P80: an invitation is one line: `patchflock-join-1.` and base64url of JSON with fleet id, the enrolment key that
+//! will answer, the terms (id, end, number of uses), a secret, addresses to begin with and the pre-shared key of the
+//! transport, if there is one. The same line in a file pre-provisions an image. P81: the secret follows from the
+//! enrolment key and the terms (HMAC-SHA256), so that whoever has the key can answer without having kept anything,
+//! and nobody can change the terms. P82: the machine makes its key and sends a join request, signed by that key, with
+//! an HMAC of its public key by the secret: whoever overhears or relays it can only help this machine in, not another
+//! one. P83: the enroller counts the uses and answers with a certificate; P84: the machine believes it after it has
+//! walked the fleet's documents from the id in its line, so that it cannot be led into another fleet.
 
 use chrono::{DateTime, Utc};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};

@@ -1,9 +1,9 @@
 //! Signed bytes: DSSE, the Dead Simple Signing Envelope.
 //!
-//! P4: the file form is JSON, `{"payloadType", "payload", "signatures": [{"keyid", "sig"}]}` with base64, and nothing else in
-//! it. P5: what is signed is the pre-authentication encoding, `DSSEv1 LEN TYPE LEN PAYLOAD`, so that a signature for one
-//! purpose means nothing for another. P6: the digest of an envelope is the SHA-256 of that encoding: signatures may be
-//! added to a document without making it another one.
+//! P4: the file form is JSON, `{"payloadType", "payload", "signatures": [{"keyid", "sig"}]}` with base64, and nothing
+//! else in it. P5: what is signed is the pre-authentication encoding, `DSSEv1 LEN TYPE LEN PAYLOAD`, so that a
+//! signature for one purpose means nothing for another. P6: the digest of an envelope is the SHA-256 of that
+//! encoding: signatures may be added to a document without making it another one.
 //!
 //! The payload of an [`Envelope`] is out of reach until signatures hold: [`Verified`] is the only way to it.
 

@@ -1,7 +1,7 @@
 //! Keys: ed25519, named by a digest of the public half.
 //!
-//! P1: a key id is `ed25519:` and the first 16 bytes of the SHA-256 of the public key's 32 bytes, in hex.
-//! P2: signatures are verified strictly (RFC 8032 with canonical S and no key of small order), so that all nodes agree on
+//! P1: a key id is `ed25519:` and the first 16 bytes of the SHA-256 of the public key's 32 bytes, in hex. P2:
+//! signatures are verified strictly (RFC 8032 with canonical S and no key of small order), so that all nodes agree on
 //! each signature.
 
 use std::fmt;

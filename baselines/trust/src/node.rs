@@ -1,7 +1,7 @@
 //! The name of a node: it follows from the node's key, so that nobody can take another's.
 //!
-//! P15: a node id is `n-` and the first 16 bytes of the SHA-256 of the node's public key, in hex. A machine that is installed
-//! anew has a new key and is a new node, whatever its name.
+//! P15: a node id is `n-` and the first 16 bytes of the SHA-256 of the node's public key, in hex. A machine that is
+//! installed anew has a new key and is a new node, whatever its name.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,8 +1,9 @@
 //! The publisher's dated digest over all documents: against freezing a node, and against mixing old and new documents.
 //!
-//! P36: signed as a document of the kind `SetDigest` would be; the newest (issued, digest) counts. P37: the set is the SHA-256 over the
-//! fleet id, the fleet document's version and digest, and each document's kind, name, version and digest in their order,
-//! each with its length before it. P38: it warns and stops nothing: only where it matches is the catalogue proven complete.
+//! P36: signed as a document of the kind `SetDigest` would be; the newest (issued, digest) counts. P37: the set is
+//! the SHA-256 over the fleet id, the fleet document's version and digest, and each document's kind, name, version
+//! and digest in their order, each with its length before it. P38: it warns and stops nothing: only where it matches
+//! is the catalogue proven complete.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,11 @@
 //! When the fleet first saw a version of a package: many witnesses, of whom some may be wrong or lie.
 //!
 //! P100: a sighting is (origin, package, version, architecture, digest) and the time that the *signed metadata* bore
-//! in which a node first saw it; a batch of at most 500 is signed by the node. P101: a version's date is the earlier of the
-//! node's own sighting and the k-th earliest by distinct enrolled witnesses, k = 3: one wrong clock or two hostile keys
-//! cannot age a patch. P102: of each version the 8 earliest witnesses are kept, of each witness its earliest time. P103: a
-//! ledger has at most 200,000 versions, of which one witness may bring up to 20,000. P104: whoever knows k earlier
-//! witnesses keeps silent.
+//! in which a node first saw it; a batch of at most 500 is signed by the node. P101: a version's date is the earlier
+//! of the node's own sighting and the k-th earliest by distinct enrolled witnesses, k = 3: one wrong clock or two
+//! hostile keys cannot age a patch. P102: of each version the 8 earliest witnesses are kept, of each witness its
+//! earliest time. P103: a ledger has at most 200,000 versions, of which one witness may bring up to 20,000. P104:
+//! whoever knows k earlier witnesses keeps silent.
 
 use std::collections::{BTreeMap, BTreeSet};
 

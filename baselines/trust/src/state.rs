@@ -1,26 +1,27 @@
 //! What a node knows of its fleet: a plain value that a store can keep.
 //!
-//! It holds no texts, only what follows from them: the store keeps each payload under its digest, and [`State`] keeps the
-//! signatures that hold, so that an envelope can be put together again for whoever asks.
+//! It holds no texts, only what follows from them: the store keeps each payload under its digest, and [`State`] keeps
+//! the signatures that hold, so that an envelope can be put together again for whoever asks.
 //!
-//! P30: of the versions of a document that count, the highest (version, issued, digest) is the document; this does not depend
-//! on the order in which they came. P31: a document counts by the newest fleet document and all revocations, not by
-//! those of the day on which it came: whoever is removed or revoked is unheard, and an older version by somebody else
-//! counts again, unless the revocation says otherwise (P44). P32: an expired version still hides the older ones. P33: at most 4,096 documents, 4 versions of each for each set of signers and 32
-//! in all, 4,096 revocations, 1,024 fleet documents.
+//! P30: of the versions of a document that count, the highest (version, issued, digest) is the document; this does
+//! not depend on the order in which they came. P31: a document counts by the newest fleet document and all
+//! revocations, not by those of the day on which it came: whoever is removed or revoked is unheard, and an older
+//! version by somebody else counts again, unless the revocation says otherwise (P44). P32: an expired version still
+//! hides the older ones. P33: at most 4,096 documents, 4 versions of each for each set of signers and 32 in all,
+//! 4,096 revocations, 1,024 fleet documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::adoption::Refusal;
-use crate::authority::{Authority, Permit};
+use crate::authority::Authority;
 use crate::hash::Hash;
 use crate::key::{KeyId, PublicKey};
 use crate::statement::{DocumentName, FleetId};
 
 mod candidate;
+mod judge;
 mod revoked;
 
 pub use candidate::{Candidate, Signatures};
@@ -189,7 +190,8 @@ impl State {
         })
     }
 
-    /// The documents that a key has signed and that count, with their versions: what a revocation of the key should name.
+    /// The documents that a key has signed and that count, with their versions: what a revocation of the key should
+    /// name.
     pub fn signed_by<'a>(&'a self, id: &'a KeyId) -> impl Iterator<Item = (&'a DocumentName, u64)> {
         let signed = self.heads().filter(|(_, head)| head.signatures.contains_key(id));
         signed.map(|(name, head)| (name, head.version))
@@ -210,85 +212,5 @@ impl State {
     /// A key that any fleet document named: a signature by it can be looked at, which says nothing about its right.
     pub(crate) fn key(&self, id: &KeyId) -> Option<&PublicKey> {
         self.chain.iter().rev().find_map(|link| link.authority.key(id))
-    }
-
-    /// P35: the time by which expiry is judged. A clock that is behind does not make old documents young: what an
-    /// administrator dated and signed pulls it along, up to a day before that date.
-    #[must_use]
-    pub fn clock(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let signed =
-            self.set_digest.as_ref().and_then(|mark| mark.issued.checked_sub_signed(CLOCK_TOLERANCE));
-        signed.map_or(now, |signed| signed.max(now))
-    }
-
-    /// P35: this clock is more than a day behind what was signed; nothing may be started by it.
-    #[must_use]
-    pub fn clock_is_behind(&self, now: DateTime<Utc>) -> bool {
-        self.clock(now) != now
-    }
-
-    /// Whether one version of a document counts by what is known now (P31).
-    pub(crate) fn judge(
-        &self,
-        name: &DocumentName,
-        candidate: &Candidate,
-        revoked: &Revoked,
-    ) -> Result<(), Refusal> {
-        let (Some(first), Some(tip)) = (self.chain.first(), self.chain.last()) else {
-            return Err(Refusal::NoFleetDocument);
-        };
-        if let Some(last) = revoked.documents.get(name).filter(|last| candidate.version <= **last) {
-            return Err(Refusal::Voided { last: *last });
-        }
-        let signers: BTreeSet<KeyId> = candidate.signatures.keys().copied().collect();
-        let permit = tip.authority.permits(name, candidate.issued, &signers, &revoked.keys)?;
-        if let Some(group) = &candidate.patch_group {
-            tip.authority.check_group(name, group).map_err(Refusal::Text)?;
-        }
-        let days = (candidate.issued - first.issued).num_days().try_into().unwrap_or(0_u64);
-        let most = VERSIONS_A_DAY.saturating_mul(days.saturating_add(2));
-        if candidate.version > most && permit != Permit::Root {
-            return Err(Refusal::FastForward { version: candidate.version, most });
-        }
-        Ok(())
-    }
-
-    /// Judges everything anew: a fleet document or a revocation came (P31).
-    pub(crate) fn judge_all(&mut self) {
-        let mut revocations = std::mem::take(&mut self.revocations);
-        let revoked = Revoked::new(revocations.values(), &self.chain);
-        revocations.retain(|_, revocation| revocation.counts(&self.chain, &revoked));
-        self.revocations = revocations;
-        let mut documents = std::mem::take(&mut self.documents);
-        documents.retain(|name, list| {
-            list.retain(|candidate| self.judge(name, candidate, &revoked).is_ok());
-            !list.is_empty()
-        });
-        self.documents = documents;
-        let stays = |mark: &SetMark| self.may_date(mark.issued, &mark.signatures, &revoked).is_ok();
-        if self.set_digest.as_ref().is_some_and(|mark| !stays(mark)) {
-            self.set_digest = None;
-        }
-    }
-
-    /// Everything that is revoked.
-    #[must_use]
-    pub fn revoked(&self) -> Revoked {
-        Revoked::new(self.revocations.values(), &self.chain)
-    }
-
-    /// P36: a set digest is signed as a document of the kind `SetDigest` would be. Whoever is bound to patch groups cannot:
-    /// it could prove that documents of other groups do not exist.
-    pub(crate) fn may_date(
-        &self,
-        issued: DateTime<Utc>,
-        signatures: &Signatures,
-        revoked: &Revoked,
-    ) -> Result<(), Refusal> {
-        let Some(tip) = self.tip() else { return Err(Refusal::NoFleetDocument) };
-        let signers: BTreeSet<KeyId> = signatures.keys().copied().collect();
-        let name = DocumentName { kind: "SetDigest".into(), name: "set".into() };
-        tip.authority.permits(&name, issued, &signers, &revoked.keys)?;
-        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! What is signed: one strict JSON value per purpose.
 //!
-//! P9: every payload is JSON with `format` and `fleet`; an unknown field, an unknown format or a value beyond its limit refuses
-//! the whole. P10: what was signed is kept and forwarded as bytes and never written anew, so how JSON is spelt does not
-//! matter. P11: times are whole seconds or finer, UTC, of the years 1970 to 2199.
+//! P9: every payload is JSON with `format` and `fleet`; an unknown field, an unknown format or a value beyond its
+//! limit refuses the whole. P10: what was signed is kept and forwarded as bytes and never written anew, so how JSON
+//! is spelt does not matter. P11: times are whole seconds or finer, UTC, of the years 1970 to 2199.
 
 use std::fmt;
 use std::str::FromStr;

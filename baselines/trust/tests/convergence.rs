@@ -1,13 +1,19 @@
 //! Any set of envelopes, in any order, with duplicates and losses: nodes that tell each other what they have end alike.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose own input is wrong has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test whose own input is wrong has failed"
+)]
 
 #[path = "sample/fleet.rs"]
 mod sample;
 
 use std::collections::BTreeMap;
 
-use patchflock_trust::envelope::{Envelope, Purpose};
+use patchflock_trust::catch_up::{Have, envelope, lacking};
+use patchflock_trust::envelope::Envelope;
 use patchflock_trust::hash::Hash;
 use patchflock_trust::set_digest::{SetDigest, set_of};
 use patchflock_trust::state::State;
@@ -37,27 +43,12 @@ impl Node {
         self.state != before
     }
 
-    /// Everything it knows, put together again.
-    fn offers(&self) -> Vec<Envelope> {
-        let state = &self.state;
-        let chain = state.chain().iter().map(|link| (Purpose::Document, link.digest(), link.signatures()));
-        let revocations =
-            state.revocations().iter().map(|(digest, r)| (Purpose::Document, *digest, r.signatures()));
-        let names: Vec<_> = state.heads().map(|(name, _)| name).collect();
-        let documents = names
-            .into_iter()
-            .flat_map(|name| state.versions(name))
-            .map(|c| (Purpose::Document, c.digest(), c.signatures()));
-        let dated = state.set_digest().map(|mark| (Purpose::SetDigest, mark.digest(), mark.signatures()));
-        chain
-            .chain(revocations)
-            .chain(documents)
-            .chain(dated)
-            .map(|(purpose, digest, signatures)| {
-                let payload = self.payloads.get(&digest).unwrap().clone();
-                Envelope::from_parts(purpose, payload, signatures.clone())
-            })
-            .collect()
+    /// What another lacks of what it knows, as it would answer it.
+    fn answer(&self, other: &Node) -> Vec<Envelope> {
+        let lacking = lacking(&self.state, &Have::of(&other.state));
+        let whole =
+            |digest| envelope(&self.state, digest, self.payloads.get(digest).unwrap().clone()).unwrap();
+        lacking.iter().map(whole).collect()
     }
 }
 
@@ -102,18 +93,21 @@ fn everything() -> Vec<Envelope> {
     all
 }
 
-/// Everybody tells everybody everything, until nobody learns anything.
+/// Each catches up with each, until nobody lacks anything.
 fn heal(nodes: &mut [Node]) {
     for round in 0.. {
         assert!(round < 20, "no end in sight");
-        let offers: Vec<Envelope> = nodes.iter().flat_map(Node::offers).collect();
-        let mut news = false;
-        for node in nodes.iter_mut() {
-            for envelope in &offers {
-                news |= node.take(envelope);
+        let mut sent = 0;
+        for from in 0..nodes.len() {
+            for to in 0..nodes.len() {
+                let answer = nodes[from].answer(&nodes[to]);
+                sent += answer.len();
+                for envelope in &answer {
+                    nodes[to].take(envelope);
+                }
             }
         }
-        if !news {
+        if sent == 0 {
             return;
         }
     }
@@ -162,6 +156,23 @@ proptest! {
         let sorted: Vec<usize> = (0..all.len()).collect();
         prop_assert_eq!(settle(&order), settle(&sorted));
     }
+}
+
+#[test]
+fn a_node_that_was_away_for_a_thousand_versions_catches_up_in_one_exchange() {
+    let (mut there, mut away) = (Node::new(), Node::new());
+    for version in 1..=1_000 {
+        there.take(&document("PatchBaseline/web", version, 1, &[BOB]));
+    }
+    there.take(&fleet_version(2, 1, first_text(), &[1, 2]));
+    there.take(&fleet_version(3, 1, fleet_text(&[4, 5, 6], 2, ADMINISTRATORS, ""), &[1, 2, 4, 5]));
+    there.take(&document("PatchBaseline/prod-web", 1, 1, &[ALICE, BOB]));
+    let answer = there.answer(&away);
+    assert_eq!(answer.len(), 4, "two fleet documents, two documents, and none of the old ones");
+    answer.iter().for_each(|envelope| assert!(away.take(envelope)));
+    assert_eq!(view(&there.state), view(&away.state));
+    assert!(there.answer(&away).is_empty() && away.answer(&there).is_empty());
+    assert!(Have::of(&there.state).check().is_ok());
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod sample;
 use chrono::TimeDelta;
 use patchflock_baselines::baseline::ComplianceLevel;
 use patchflock_baselines::compliance::{Counts, NodeStatus};
-use patchflock_trust::certificate::{Certificate, CertificateError, Member, admit};
+use patchflock_trust::certificate::{Certificate, CertificateError, Member, admit, renew};
 use patchflock_trust::claim::{self, ClaimError, Mark, News, Place, Summary, Verdict, news};
 use patchflock_trust::enrolment::{EnrolError, Invitation, Terms, judge};
 use patchflock_trust::envelope::{Envelope, EnvelopeError, Purpose};
@@ -145,6 +145,22 @@ fn a_revoked_node_is_no_member_and_cannot_enrol_again() {
     let request = invitation(10, 1).request(&key(50), "host".into(), at(1)).unwrap();
     assert_eq!(judge(&state, &request, &key(ENROL), 0, at(1), DAY).unwrap_err(), EnrolError::Revoked(id));
     assert!(admit(&state, &certificate(51).sign(&[&key(ENROL)]).unwrap(), at(2)).is_ok());
+}
+
+#[test]
+fn a_certificate_is_renewed_while_it_counts() {
+    let mut state = node();
+    let old = certificate(50).sign(&[&key(ENROL)]).unwrap();
+    let renewed = renew(&state, &old, at(100), DAY).unwrap();
+    assert_eq!((renewed.issued, renewed.expires), (at(100), at(124)));
+    assert_eq!((renewed.key, renewed.name.as_str()), (key(50).public(), "host-50"));
+    assert!(matches!(
+        renew(&state, &old, at(100), TimeDelta::days(800)),
+        Err(CertificateError::Statement(_))
+    ));
+    assert!(matches!(renew(&state, &old, at(24 * 365), DAY), Err(CertificateError::Expired(_))));
+    take(&mut state, &revocation("lost", &[], &[50], &[ENROL]), 1);
+    assert!(matches!(renew(&state, &old, at(100), DAY), Err(CertificateError::Revoked(_))));
 }
 
 fn summary(n: u8, epoch: u64, seq: u64, failed: usize) -> Summary {

@@ -93,8 +93,8 @@ pub struct AdministratorSpec {
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z]+$")))]
     #[schemars(extend("x-expected" = "kinds of documents such as `PatchBaseline`"))]
     pub kinds: Option<Vec<String>>,
-    /// Patch groups, which `patch_groups` lists. Default: the whole fleet. Whoever is bound to groups publishes baselines
-    /// and patch groups only: other documents choose nodes in other ways.
+    /// Patch groups, which `patch_groups` lists. Default: the whole fleet. Whoever is bound to groups publishes
+    /// baselines and patch groups only: other documents choose nodes in other ways.
     #[schemars(length(min = 1, max = MAX_GROUPS), inner(length(min = 1, max = MAX_PATCH_GROUP_CHARS)))]
     pub patch_groups: Option<Vec<String>>,
     /// What was issued after this day or time does not count.
@@ -157,8 +157,8 @@ pub struct RevocationSpec {
     #[schemars(length(max = MAX_REVOKED), inner(regex(pattern = r"^n-[0-9a-f]{32}$")))]
     #[schemars(extend("x-expected" = "ids of nodes: `n-` and 32 digits 0-9a-f"))]
     pub nodes: Vec<String>,
-    /// Documents whose versions up to this one count no more, whoever signed them: `PatchBaseline/web@3`. What the revoked
-    /// keys have signed belongs here, so that no older version comes back in its place.
+    /// Documents whose versions up to this one count no more, whoever signed them: `PatchBaseline/web@3`. What the
+    /// revoked keys have signed belongs here, so that no older version comes back in its place.
     #[serde(default)]
     #[schemars(
         length(max = MAX_REVOKED),

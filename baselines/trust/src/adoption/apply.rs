@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fleet::{beats, follows};
 use crate::hash::Hash;
 use crate::state::{Candidate, Link, Revocation, SetMark, State, join, merged};
 use crate::statement::DocumentName;
@@ -33,6 +34,14 @@ impl Change {
 
     pub(super) fn set_digest(mark: SetMark) -> Self {
         Self(Kind::SetDigest(mark))
+    }
+
+    /// The fleet document, if it is one.
+    pub(super) fn link(&self) -> Option<&Link> {
+        match &self.0 {
+            Kind::Fleet(link) => Some(link),
+            _ => None,
+        }
     }
 
     /// The digest of the envelope: where the store keeps its payload.
@@ -67,15 +76,22 @@ impl State {
     /// Applies a change that [`super::consider`] decided on. Doing it twice is doing it once. What came in between is
     /// respected: a version that is no longer the newest does not become the document that counts.
     ///
-    /// After a change that [`Change::goes_first`] the store offers what it keeps anew: what was refused or went may count.
+    /// After a change that [`Change::goes_first`] the store offers what it keeps anew: what was refused or went may
+    /// count.
     pub fn apply(&mut self, change: Change) {
         match change.0 {
             Kind::Fleet(link) => {
-                match self.chain.last_mut() {
-                    Some(tip) if tip.digest == link.digest => join(&mut tip.signatures, link.signatures),
-                    Some(tip) if tip.version == link.version => *tip = *link,
-                    Some(tip) if tip.version.checked_add(1) != Some(link.version) => return,
-                    _ => self.chain.push(*link),
+                match self.chain.as_mut_slice() {
+                    [] => self.chain.push(*link),
+                    [.., before, tip]
+                        if tip.version == link.version
+                            && follows(before, &link)
+                            && beats(before, tip, &link) =>
+                    {
+                        *tip = *link;
+                    }
+                    [.., tip] if follows(tip, &link) => self.chain.push(*link),
+                    _ => return,
                 }
                 self.judge_all();
             }
@@ -94,6 +110,8 @@ impl State {
                 }
                 self.judge_all();
             }
+            Kind::SetDigest(mark)
+                if self.may_date(mark.issued, &mark.signatures, &self.revoked()).is_err() => {}
             Kind::SetDigest(mark) => match &mut self.set_digest {
                 Some(kept) if kept.digest == mark.digest => join(&mut kept.signatures, mark.signatures),
                 Some(kept) if (kept.issued, kept.digest) > (mark.issued, mark.digest) => {}

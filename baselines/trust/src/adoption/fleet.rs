@@ -1,11 +1,11 @@
 //! The chain of fleet documents.
 //!
-//! P60: the first is version 1, names no fleet, and its digest is the fleet's id: whoever has the id has the root keys. P61:
-//! version n + 1 needs the root keys of version n and its own, each at their threshold; no version is skipped, so
-//! that a node that was away walks the chain. P62: of two documents with the number of the newest, one that changes the root
-//! keys beats one that does not; of two that do not, the higher (issued, digest) counts; of two that do, the first to
-//! come stays, since whoever has old keys must not be able to take the fleet with them. The next version, signed by
-//! keys that both name, ends the conflict. P63: an older number never comes back.
+//! P60: the first is version 1, names no fleet, and its digest is the fleet's id: whoever has the id has the root
+//! keys. P61: version n + 1 needs the root keys of version n and its own, each at their threshold; no version is
+//! skipped, so that a node that was away walks the chain. P62: of two documents with the number of the newest, one
+//! that changes the root keys beats one that does not; of two that do not, the higher (issued, digest) counts; of two
+//! that do, the first to come stays, since whoever has old keys must not be able to take the fleet with them. The
+//! next version, signed by keys that both name, ends the conflict. P63: an older number never comes back.
 
 use chrono::{DateTime, Utc};
 
@@ -29,7 +29,7 @@ pub(super) fn first(state: &State, envelope: &Envelope, now: DateTime<Utc>) -> R
     }
     let authority = authority(&statement)?;
     let signed = by_own_root(envelope, &authority)?;
-    adopt(&statement, authority, signed.signatures().clone(), pinned.digest(), now)
+    Ok(adopt(&statement, authority, signed.signatures().clone(), pinned.digest(), now))
 }
 
 /// A later one.
@@ -64,26 +64,34 @@ pub(super) fn next(
     let own = by_own_root(envelope, &authority)?;
     let of_old = verified.signatures().iter().filter(|(id, _)| old.key(id).is_some());
     let signatures: Signatures = of_old.chain(own.signatures()).map(|(id, made)| (*id, *made)).collect();
+    let digest = verified.digest();
+    let adopted = adopt(statement, authority, signatures, digest, now);
     if statement.version > tip.version {
-        if state.chain().len() >= MAX_CHAIN {
-            return Err(Refusal::Full(MAX_CHAIN));
-        }
-        return adopt(statement, authority, signatures, verified.digest(), now);
+        return if state.chain().len() < MAX_CHAIN { Ok(adopted) } else { Err(Refusal::Full(MAX_CHAIN)) };
     }
-    // P62
-    let rotates = |new: &Authority| !new.root().same_as(old);
-    let wins = match (rotates(&tip.authority), rotates(&authority)) {
+    match adopted {
+        Verdict::Adopt { change, .. } if change.link().is_some_and(|link| beats(before, tip, link)) => {
+            Ok(Verdict::Conflict { winner: digest, change: Some(change) })
+        }
+        _ => Ok(Verdict::Conflict { winner: tip.digest, change: None }),
+    }
+}
+
+/// Whether one fleet document may follow another (P61).
+pub(super) fn follows(before: &Link, link: &Link) -> bool {
+    let signers = link.signatures.keys().copied().collect();
+    before.version.checked_add(1) == Some(link.version)
+        && before.authority.root().reached(&signers)
+        && link.authority.root().reached(&signers)
+}
+
+/// Whether of two that may follow the same one the second counts (P62).
+pub(super) fn beats(before: &Link, tip: &Link, link: &Link) -> bool {
+    let rotates = |link: &Link| !link.authority.root().same_as(before.authority.root());
+    match (rotates(tip), rotates(link)) {
         (false, true) => true,
         (true, _) => false,
-        (false, false) => (statement.issued, verified.digest()) > (tip.issued, tip.digest),
-    };
-    if !wins {
-        return Ok(Verdict::Conflict { winner: tip.digest, change: None });
-    }
-    let winner = verified.digest();
-    match adopt(statement, authority, signatures, winner, now)? {
-        Verdict::Adopt { change, .. } => Ok(Verdict::Conflict { winner, change: Some(change) }),
-        other => Ok(other),
+        (false, false) => (link.issued, link.digest) > (tip.issued, tip.digest),
     }
 }
 
@@ -118,10 +126,10 @@ fn adopt(
     signatures: Signatures,
     digest: crate::hash::Hash,
     now: DateTime<Utc>,
-) -> Result<Verdict, Refusal> {
+) -> Verdict {
     let expires = [statement.expires, authority.expires()].into_iter().flatten().min();
     let (version, issued) = (statement.version, statement.issued);
     let expired = expires.is_some_and(|expires| expires <= now);
     let link = Link { version, digest, issued, expires, authority, signatures };
-    Ok(Verdict::Adopt { change: Box::new(Change::fleet(link)), expired })
+    Verdict::Adopt { change: Box::new(Change::fleet(link)), expired }
 }

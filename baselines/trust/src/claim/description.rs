@@ -1,8 +1,8 @@
 //! A node's description of itself (P94): its tags above all, which choose its baseline and windows.
 //!
-//! P94: host name, operating system, architecture, version of the agent, boot, and at most 50 tags, keys of 1-128 and values of
-//! up to 256 characters as the reference has them, each key once. The `Patch Group` tag is one of them. What a node claims
-//! about its groups counts unless a document pins them.
+//! P94: host name, operating system, architecture, version of the agent, boot, and at most 50 tags, keys of 1-128 and
+//! values of up to 256 characters as the reference has them, each key once. The `Patch Group` tag is one of them.
+//! What a node claims about its groups counts unless a document pins them.
 
 use std::collections::BTreeSet;
 

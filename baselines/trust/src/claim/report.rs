@@ -1,7 +1,8 @@
 //! The summary of a node's last look at itself (P95); the whole report stays with the node.
 //!
-//! P95: the verdict, counts per state, the baseline with its version, how old the knowledge is, whether a reboot waits, and the
-//! digest of the whole report, by which it can be asked for and checked. A node can lie about itself and about nobody else.
+//! P95: the verdict, counts per state, the baseline with its version, how old the knowledge is, whether a reboot
+//! waits, and the digest of the whole report, by which it can be asked for and checked. A node can lie about itself
+//! and about nobody else.
 
 use chrono::{DateTime, Utc};
 use patchflock_baselines::baseline::ComplianceLevel;

@@ -92,9 +92,9 @@ pub enum EnrolError {
     Revoked(NodeId),
 }
 
-/// Answers a join request: a certificate, to be signed by the enrolment key and by as many others as the fleet asks for.
-/// `used` is how many *other* nodes used this invitation; the caller keeps the count durably before it answers, and
-/// counts a node that asks again once.
+/// Answers a join request: a certificate, to be signed by the enrolment key and by as many others as the fleet asks
+/// for. `used` is how many *other* nodes used this invitation; the caller keeps the count durably before it answers,
+/// and counts a node that asks again once.
 ///
 /// # Errors
 /// Why the machine is not let in.
@@ -112,7 +112,8 @@ pub fn judge(
     if !enrols || revoked.keys.contains(&by) {
         return Err(EnrolError::NotEnrolling);
     }
-    // The key is in the request itself: it proves possession and nothing more, so it is looked at before it is believed.
+    // The key is in the request itself: it proves possession and nothing more, so it is looked at before it is
+    // believed.
     let request = peek(envelope)?;
     let key = request.key.clone();
     envelope.verify(Purpose::JoinRequest, |id| (*id == key.id()).then_some(&key))?;

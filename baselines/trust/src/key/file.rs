@@ -1,8 +1,8 @@
 //! Key files: PEM that `openssl` reads and writes too.
 //!
 //! P3: a private key is PKCS#8 encrypted with a passphrase (PBES2: scrypt N = 2^14, r = 8, p = 5, and AES-256-CBC), a
-//! public key is SubjectPublicKeyInfo. These costs are OWASP's for scrypt in the largest memory that `openssl` allows by
-//! default. What a file claims as its cost is bounded before any of it is paid.
+//! public key is SubjectPublicKeyInfo. These costs are OWASP's for scrypt in the largest memory that `openssl` allows
+//! by default. What a file claims as its cost is bounded before any of it is paid.
 //!
 //! A node's own key lies unencrypted in a file that only its user can read: there is nobody to type a passphrase.
 

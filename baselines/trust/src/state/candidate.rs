@@ -11,8 +11,8 @@ use crate::key::{KeyId, Signature};
 /// Signatures that hold, by the key that made them.
 pub type Signatures = BTreeMap<KeyId, Signature>;
 
-/// How many versions are kept for each set of signers, and in all (P33). By signers, so that somebody whose key is revoked
-/// later cannot have pushed out what others published before.
+/// How many versions are kept for each set of signers, and in all (P33). By signers, so that somebody whose key is
+/// revoked later cannot have pushed out what others published before.
 const FOR_EACH: usize = 4;
 const IN_ALL: usize = 32;
 

@@ -1,12 +1,12 @@
 //! Revocations: what they name counts for nothing.
 //!
-//! P40: a set that only grows; a revocation has no versions, cannot be deleted and does not expire. P41: the root keys of
-//! any fleet document so far revoke keys, nodes and versions of documents, its enrolment keys revoke nodes. Of any, not of the
-//! newest, so that a rotation does not forgive: what old keys can still do is stop, never permit. P42: a revocation by an
-//! enrolment key that is itself revoked does not count. P43: root keys are not revoked; the next fleet document leaves them
-//! out. P44: of a document whose versions are revoked up to one, only later versions count, whoever signed; until one
-//! comes it is unreadable, which is not the same as missing. An administrator's key alone cannot revoke itself: with the key of one
-//! of two signers a thief could bring back what both had replaced.
+//! P40: a set that only grows; a revocation has no versions, cannot be deleted and does not expire. P41: the root
+//! keys of any fleet document so far revoke keys, nodes and versions of documents, its enrolment keys revoke nodes.
+//! Of any, not of the newest, so that a rotation does not forgive: what old keys can still do is stop, never permit.
+//! P42: a revocation by an enrolment key that is itself revoked does not count. P43: root keys are not revoked; the
+//! next fleet document leaves them out. P44: of a document whose versions are revoked up to one, only later versions
+//! count, whoever signed; until one comes it is unreadable, which is not the same as missing. An administrator's key
+//! alone cannot revoke itself: with the key of one of two signers a thief could bring back what both had replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ impl Revocation {
 
     /// Whether it has any effect.
     pub(crate) fn counts(&self, chain: &[Link], revoked: &Revoked) -> bool {
-        self.by_root(chain) || (!self.nodes.is_empty() && self.revokes_nodes(chain, &revoked.keys))
+        self.by_root(chain) || (!self.nodes.is_empty() && self.may_revoke_nodes(chain, &revoked.keys))
     }
 
     fn by_root(&self, chain: &[Link]) -> bool {
@@ -64,8 +64,8 @@ impl Revocation {
         chain.iter().any(|link| link.authority.root().reached(&signers))
     }
 
-    /// Whether it revokes its nodes (P41, P42).
-    fn revokes_nodes(&self, chain: &[Link], revoked: &BTreeSet<KeyId>) -> bool {
+    /// Whether it may revoke nodes (P41, P42): the least right that a revocation can have.
+    pub(crate) fn may_revoke_nodes(&self, chain: &[Link], revoked: &BTreeSet<KeyId>) -> bool {
         let good: BTreeSet<KeyId> =
             self.signatures.keys().filter(|id| !revoked.contains(id)).copied().collect();
         self.by_root(chain) || chain.iter().any(|link| link.authority.enrolment().reached(&good))
@@ -84,7 +84,7 @@ impl Revoked {
         }
         let nodes = revocations
             .clone()
-            .filter(|revocation| revocation.revokes_nodes(chain, &keys))
+            .filter(|revocation| revocation.may_revoke_nodes(chain, &keys))
             .flat_map(|revocation| revocation.nodes.iter().copied())
             .collect();
         Self { keys, nodes, documents }

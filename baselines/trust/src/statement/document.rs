@@ -1,9 +1,9 @@
 //! A version of a document, as it is signed.
 //!
-//! P13: a document statement says fleet, kind, name, version, when it was issued, until when it counts, and its source text as
-//! written, or that it is deleted. P14: names are those of documents (1-128 of `A-Z a-z 0-9 _ . -`), kinds are letters (1-64),
-//! versions 1 to 2^53 - 1, texts at most 256 KiB. A kind that this version does not know is adopted and passed on like
-//! any other, so that old nodes do not stand in the way of new kinds.
+//! P13: a document statement says fleet, kind, name, version, when it was issued, until when it counts, and its
+//! source text as written, or that it is deleted. P14: names are those of documents (1-128 of `A-Z a-z 0-9 _ . -`),
+//! kinds are letters (1-64), versions 1 to 2^53 - 1, texts at most 256 KiB. A kind that this version does not know is
+//! adopted and passed on like any other, so that old nodes do not stand in the way of new kinds.
 
 use std::fmt;
 use std::str::FromStr;
@@ -122,8 +122,8 @@ impl Statement {
         Self { text: None, deleted: true, ..whole }
     }
 
-    /// What an envelope claims to say, whoever signed it: to show it to somebody who is asked to sign it too, never to act
-    /// by it.
+    /// What an envelope claims to say, whoever signed it: to show it to somebody who is asked to sign it too, never
+    /// to act by it.
     ///
     /// # Errors
     /// It is no document, or beyond what is understood.
