@@ -39,8 +39,7 @@ fn an_order_is_kept_until_it_expires_and_with_a_nonce_of_its_own_it_is_another_o
 fn what_cannot_be_carried_out_is_refused_on_arrival() {
     let bench = Bench::ready();
     type Change = fn(&mut Order);
-    let bad: [(Change, &str); 13] = [
-        (|o| o.expires = "2026-11-25T12:00:01Z".parse().unwrap(), "24 hours at most"),
+    let bad: [(Change, &str); 12] = [
         (|o| o.expires = "2026-11-24T12:00:00Z".parse().unwrap(), "expired"),
         (|o| o.install_override_list = Some("patches: []".into()), "patches"),
         (|o| o.baseline_override = Some("kind: Nonsense".into()), "unknown kind"),
@@ -64,4 +63,16 @@ fn what_cannot_be_carried_out_is_refused_on_arrival() {
     });
     assert!(placed(&bench, both).is_err());
     assert!(!bench.path("/var/lib/patchflock/orders").exists());
+}
+
+#[test]
+fn an_order_is_good_for_a_day_at_most_whatever_it_says() {
+    let bench = Bench::ready();
+    let later =
+        Order { expires: "2026-12-31T00:00:00Z".parse().unwrap(), nonce: "a".into(), ..Order::default() };
+    let Answer::Placed { order } = place(&bench.desk, "root", later).unwrap() else {
+        unreachable!("it was placed")
+    };
+    let (kept, _) = get(&bench.desk, Some(&order)).unwrap().unwrap();
+    assert_eq!(kept.expires, bench.time() + TimeDelta::hours(24));
 }
